@@ -4,11 +4,12 @@ import { expect } from "chai";
 
 const SOURCE = join(import.meta.dirname, "../..");
 const ROOTS = ["services", "gateway", "cli", "deploy", "test", "bench"];
+/** A worker or a file that is named by address counts like an import; a service's main.ts is a program to start. */
 const IMPORTS = [
   /(?:^|\n)\s*(?:import|export)\s[^;"']*?\sfrom\s*"([^"]+)"/g,
   /(?:^|\n)\s*import\s*"([^"]+)"/g,
   /\bimport\(\s*"([^"]+)"\s*\)/g,
-  /\bnew URL\(\s*"([^"]+)"\s*,\s*import\.meta\.url\s*\)/g,
+  /\bnew URL\(\s*"((?!\.[^"]*\/main\.ts)[^"]+)"\s*,\s*import\.meta\.url\s*\)/g,
 ];
 
 interface Import {

@@ -1,0 +1,15 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
+
+export interface TemporaryDirectory extends AsyncDisposable {
+  readonly path: string;
+}
+
+/**
+ * A directory that goes, with all that is in it, when its block ends. Below /var/tmp: on a real file system, where
+ * overlay mounts and xattrs work as they do under /var/lib, which a tmpfs or an overlay root does not promise.
+ */
+export async function temporaryDirectory(label = "test"): Promise<TemporaryDirectory> {
+  const path = await mkdtemp(join(process.env["CTL_TEST_DIRECTORY"] ?? "/var/tmp", `ctl-${label}-`));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+}
