@@ -1,0 +1,172 @@
+import { SpanKind } from "@opentelemetry/api";
+import pg from "pg";
+import { CtlError } from "./errors.ts";
+import { attribute } from "./telemetry/attributes.ts";
+import { inSpan } from "./telemetry/trace.ts";
+
+export interface Result<R> {
+  readonly rows: R[];
+  readonly rowCount: number;
+}
+
+/** A pool or a transaction: what every function of a store.ts takes first, so that callers compose transactions. */
+export interface Db {
+  query<R = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<Result<R>>;
+}
+
+export interface DatabaseSettings {
+  /** `postgresql://user@/database?host=/run/ctl/postgres` or an outside server's. */
+  readonly url: string;
+  /** The service's schema: first on the search path of every connection. */
+  readonly schema: string;
+  readonly maxConnections?: number;
+}
+
+const STATEMENT_TIMEOUT_MS = 10_000;
+const CONNECT_TIMEOUT_MS = 2_000;
+
+export class Database implements Db, AsyncDisposable {
+  readonly schema: string;
+  readonly #pool: pg.Pool;
+  readonly #url: string;
+  readonly #statementNames = new Map<string, string>();
+
+  constructor(settings: DatabaseSettings) {
+    this.schema = settings.schema;
+    this.#url = settings.url;
+    this.#pool = new pg.Pool({
+      ...connectionOptions(settings.url, settings.schema),
+      max: settings.maxConnections ?? 8,
+      min: 2, // a connection made on demand costs a fork and 5 ms
+      idleTimeoutMillis: 10_000,
+    });
+    this.#pool.on("error", () => {}); // an idle connection that breaks is replaced at its next use
+  }
+
+  query<R>(text: string, values: readonly unknown[] = []): Promise<Result<R>> {
+    return this.#run<R>(this.#pool, text, values);
+  }
+
+  /**
+   * Runs `work` in one transaction: committed when it returns, rolled back when it throws. Retries nothing: a step that
+   * meets a serialization failure is done again by its operation.
+   */
+  async transaction<T>(work: (db: Db) => Promise<T>): Promise<T> {
+    const client = await this.#connect();
+    let broken = false;
+    try {
+      await this.#run(client, "begin", []);
+      const result = await work({ query: (text, values = []) => this.#run(client, text, values) });
+      await this.#run(client, "commit", []);
+      return result;
+    } catch (error) {
+      broken = await client.query("rollback").then(
+        () => false,
+        () => true,
+      );
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  /** A connection of its own, outside the pool: for LISTEN and session advisory locks. The caller ends it. */
+  async session(): Promise<pg.Client> {
+    const client = new pg.Client({ ...connectionOptions(this.#url, this.schema), keepAlive: true });
+    client.on("error", () => {}); // the owner learns of it from "end"
+    try {
+      await client.connect();
+    } catch (error) {
+      throw databaseError(error, "connect to the database");
+    }
+    return client;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pool.end();
+  }
+
+  async #connect(): Promise<pg.PoolClient> {
+    try {
+      return await this.#pool.connect();
+    } catch (error) {
+      throw databaseError(error, "connect to the database");
+    }
+  }
+
+  #run<R>(target: pg.Pool | pg.PoolClient, text: string, values: readonly unknown[]): Promise<Result<R>> {
+    const attributes = {
+      [attribute.dbSystem]: "postgresql",
+      [attribute.dbSchema]: this.schema,
+      [attribute.dbStatement]: text,
+    };
+    return inSpan("db.query", { kind: SpanKind.CLIENT, attributes }, async () => {
+      try {
+        const config = values.length === 0 ? { text } : { name: this.#nameOf(text), text, values: [...values] };
+        const result = await target.query(config);
+        return { rows: result.rows as R[], rowCount: result.rowCount ?? 0 };
+      } catch (error) {
+        throw databaseError(error, "use the database");
+      }
+    });
+  }
+
+  /** Named statements are parsed and planned once per connection; our statements are constants, so the map is bounded. */
+  #nameOf(text: string): string {
+    const known = this.#statementNames.get(text);
+    if (known !== undefined) return known;
+    const name = `s${this.#statementNames.size}`;
+    this.#statementNames.set(text, name);
+    return name;
+  }
+}
+
+function connectionOptions(url: string, schema: string): pg.ClientConfig {
+  return {
+    connectionString: url,
+    options: `-c search_path=${schema} -c lock_timeout=5000 -c idle_in_transaction_session_timeout=15000`,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    application_name: `ctl-${schema}`,
+  };
+}
+
+/** Constraint errors stay as they are (see `violates`): their caller knows what they mean. */
+function databaseError(error: unknown, what: string): unknown {
+  if (error instanceof CtlError || !(error instanceof Error)) return error;
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  if (code.startsWith("23")) return error;
+  if (code === "57014" || code === "55P03") {
+    return new CtlError("DEADLINE_EXCEEDED", {
+      reason: "DATABASE_TIMEOUT",
+      what,
+      why: "a statement or a lock took too long",
+      fix: "try again",
+      cause: error,
+    });
+  }
+  if (isConnectionFailure(code, error.message)) {
+    return new CtlError("UNAVAILABLE", {
+      reason: "DATABASE_UNAVAILABLE",
+      what,
+      why: "the database does not answer",
+      fix: "it is restarted by ctld; try again in a moment, or look at the daemon's log",
+      cause: error,
+    });
+  }
+  return error;
+}
+
+const SOCKET_ERRORS = new Set(["ECONNREFUSED", "ECONNRESET", "ENOENT", "EPIPE", "ETIMEDOUT", "ENOTFOUND", "EAI_AGAIN"]);
+
+function isConnectionFailure(code: string, message: string): boolean {
+  if (SOCKET_ERRORS.has(code)) return true;
+  // classes 08 connection, 57P admin shutdown and starting up, 53 out of resources
+  if (/^(08|57P|53)/.test(code)) return true;
+  return /Connection terminated|timeout exceeded|not queryable|Connection ended/i.test(message);
+}
+
+/** True when the error is a violated constraint with this name (unique, foreign key, check or exclusion). */
+export function violates(error: unknown, constraint: string): boolean {
+  return error instanceof Error && "constraint" in error && error.constraint === constraint;
+}

@@ -1,0 +1,119 @@
+import type { Db } from "./database.ts";
+import { CtlError } from "./errors.ts";
+
+export interface Change {
+  /** Docker's event type: container, image, network, volume. */
+  readonly type: string;
+  readonly action: string;
+  readonly subject: string;
+  readonly attributes?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Records an event in the transaction of the change itself: it is seen exactly when the change is. NOTIFY carries
+ * nothing: it is a hint beside the reader's poll.
+ */
+export async function recordEvent(db: Db, schema: string, change: Change): Promise<void> {
+  await db.query(
+    `with event as (
+       insert into events (type, action, subject, attributes) values ($1, $2, $3, $4)
+     )
+     select pg_notify($5, '')`,
+    [change.type, change.action, change.subject, JSON.stringify(change.attributes ?? {}), eventChannel(schema)],
+  );
+}
+
+export function eventChannel(schema: string): string {
+  return `${schema}_events`;
+}
+
+export interface EventRow {
+  readonly xid: string;
+  readonly id: string;
+  readonly at: Date;
+  readonly type: string;
+  readonly action: string;
+  readonly subject: string;
+  readonly attributes: Record<string, string>;
+}
+
+export interface EventBatch {
+  readonly events: readonly EventRow[];
+  /** Committed rows wait for an older transaction to end: ask again soon, no NOTIFY will come for that. */
+  readonly isHeldBack: boolean;
+}
+
+export interface EventPosition {
+  readonly xid: string;
+  readonly id: string;
+}
+
+/**
+ * Rows behind the position, in the order (xid, id), and only those below the oldest transaction that still runs: ordered
+ * by id alone a reader would skip what commits late (tried).
+ */
+export async function readEvents(db: Db, after: EventPosition, limit: number): Promise<EventBatch> {
+  const { rows } = await db.query<EventRow & { is_visible: boolean }>(
+    `select xid::text, id::text, at, type, action, subject, attributes,
+            xid < pg_snapshot_xmin(pg_current_snapshot()) as is_visible
+       from events
+      where (xid, id) > ($1::xid8, $2::bigint)
+      order by events.xid, events.id
+      limit $3`,
+    [after.xid, after.id, limit],
+  );
+  const held = rows.findIndex((row) => !row.is_visible);
+  return { events: held < 0 ? rows : rows.slice(0, held), isHeldBack: held >= 0 };
+}
+
+/** The position behind everything that is visible now. */
+export async function currentPosition(db: Db): Promise<EventPosition> {
+  const { rows } = await db.query<EventPosition>(
+    `select xid::text, id::text from events where xid < pg_snapshot_xmin(pg_current_snapshot())
+      order by events.xid desc, events.id desc limit 1`,
+  );
+  return rows[0] ?? { xid: "0", id: "0" };
+}
+
+/** Keeps the newest `keep` events. */
+export async function trimEvents(db: Db, keep: number): Promise<number> {
+  const { rowCount } = await db.query(
+    "delete from events where id <= (select id from events order by id desc offset $1 limit 1)",
+    [keep],
+  );
+  return rowCount;
+}
+
+/**
+ * Call it first in the transaction of every `do` of an operation's step: refuses an operation that was undone already.
+ * The row also makes an undo that comes meanwhile wait until this transaction has ended.
+ */
+export async function beginStep(db: Db, operation: string, what: string): Promise<void> {
+  const { rows } = await db.query<{ is_undone: boolean }>(
+    `insert into step_operations as s (operation) values ($1)
+     on conflict (operation) do update set touched_at = now()
+     returning is_undone`,
+    [operation],
+  );
+  if (rows[0]?.is_undone !== true) return;
+  throw new CtlError("ABORTED", {
+    reason: "OPERATION_UNDONE",
+    what,
+    why: "the operation that it belongs to was undone meanwhile",
+    fix: "start it again from the beginning",
+  });
+}
+
+/** Call it first in the transaction of every `undo`: leaves the tombstone that a late `do` finds. */
+export async function beginUndo(db: Db, operation: string): Promise<void> {
+  await db.query(
+    `insert into step_operations (operation, is_undone) values ($1, true)
+     on conflict (operation) do update set is_undone = true, touched_at = now()`,
+    [operation],
+  );
+}
+
+/** These rows are needed only as long as a late message can be under way. */
+export async function trimSteps(db: Db): Promise<void> {
+  await db.query("delete from step_operations where touched_at < now() - interval '1 hour'");
+}

@@ -1,0 +1,37 @@
+/**
+ * The names that logs, spans and metrics share: OpenTelemetry's where there is one, ours below `ctl.`.
+ * Source: OpenTelemetry semantic conventions 1.4x (db, rpc, container, oci).
+ */
+export const attribute = {
+  containerId: "container.id",
+  containerName: "container.name",
+  imageName: "container.image.name",
+  imageId: "container.image.id",
+  manifestDigest: "oci.manifest.digest",
+  layerDigest: "ctl.layer.digest",
+  dbSystem: "db.system.name",
+  dbStatement: "db.query.text",
+  dbSchema: "db.namespace",
+  rpcSystem: "rpc.system",
+  rpcService: "rpc.service",
+  rpcMethod: "rpc.method",
+  rpcStatus: "rpc.grpc.status_code",
+  httpMethod: "http.request.method",
+  httpStatus: "http.response.status_code",
+  urlFull: "url.full",
+  operationId: "ctl.operation.id",
+  operationKind: "ctl.operation.kind",
+  operationStep: "ctl.operation.step",
+  errorCode: "ctl.error.code",
+  errorReason: "ctl.error.reason",
+  exitCode: "ctl.exit_code",
+  networkId: "ctl.network.id",
+  networkName: "ctl.network.name",
+  volumeName: "ctl.volume.name",
+  execId: "ctl.exec.id",
+  duty: "ctl.duty",
+  service: "ctl.service",
+  address: "ctl.address",
+  pid: "process.pid",
+  path: "ctl.path",
+} as const;

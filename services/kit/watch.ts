@@ -1,0 +1,98 @@
+import type pg from "pg";
+import type { Database } from "./database.ts";
+import { sleep } from "./deadlines.ts";
+import { CtlError } from "./errors.ts";
+import { currentPosition, type EventPosition, type EventRow, eventChannel, readEvents } from "./outbox.ts";
+
+const POLL_MS = 1_000;
+const HELD_BACK_MS = 3;
+const BATCH = 500;
+
+/**
+ * A service's committed events, from a position on and for ever: NOTIFY wakes it, a poll each second makes up for what
+ * NOTIFY loses. One listening connection serves all watchers of the process.
+ */
+export class EventFeed implements AsyncDisposable {
+  readonly #db: Database;
+  readonly #stopped = new AbortController();
+  #wake = Promise.withResolvers<void>();
+  #listening: Promise<void> | undefined;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /** Events behind `since` (a cursor; empty: from now on). Ends with the signal. */
+  async *watch(since: string, signal: AbortSignal): AsyncGenerator<EventRow> {
+    this.#listening ??= this.#listen();
+    const ends = AbortSignal.any([signal, this.#stopped.signal]);
+    let position = since === "" ? await currentPosition(this.#db) : parseCursor(since);
+    while (!ends.aborted) {
+      const woken = this.#wake.promise;
+      const batch = await readEvents(this.#db, position, BATCH);
+      for (const event of batch.events) {
+        yield event;
+        position = event;
+      }
+      if (batch.events.length === BATCH) continue;
+      await pause(woken, batch.isHeldBack ? HELD_BACK_MS : POLL_MS, ends);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped.abort();
+    this.#wake.resolve();
+    await this.#listening;
+  }
+
+  async #listen(): Promise<void> {
+    while (!this.#stopped.signal.aborted) {
+      try {
+        await this.#listenOnce(await this.#db.session());
+      } catch {
+        await sleep(POLL_MS / 4, this.#stopped.signal).catch(() => {});
+      }
+    }
+  }
+
+  async #listenOnce(session: pg.Client): Promise<void> {
+    const ended = Promise.withResolvers<void>();
+    const end = () => ended.resolve();
+    session.on("end", end);
+    this.#stopped.signal.addEventListener("abort", end, { once: true });
+    session.on("notification", () => {
+      this.#wake.resolve();
+      this.#wake = Promise.withResolvers<void>();
+    });
+    try {
+      await session.query(`listen ${eventChannel(this.#db.schema)}`);
+      await ended.promise;
+    } finally {
+      this.#stopped.signal.removeEventListener("abort", end);
+      await session.end().catch(() => {});
+    }
+  }
+}
+
+async function pause(woken: Promise<void>, ms: number, signal: AbortSignal): Promise<void> {
+  const timer = new AbortController();
+  const ends = AbortSignal.any([signal, timer.signal]);
+  await Promise.race([woken, sleep(ms, ends).catch(() => {})]);
+  timer.abort();
+}
+
+export function cursorOf(position: EventPosition): string {
+  return `${position.xid}-${position.id}`;
+}
+
+/** Throws INVALID_ARGUMENT CURSOR_INVALID. */
+export function parseCursor(cursor: string): EventPosition {
+  const match = /^(\d{1,20})-(\d{1,19})$/.exec(cursor);
+  if (match?.[1] !== undefined && match[2] !== undefined) return { xid: match[1], id: match[2] };
+  throw new CtlError("INVALID_ARGUMENT", {
+    reason: "CURSOR_INVALID",
+    what: `go on behind the event "${cursor}"`,
+    why: "that is no event's cursor",
+    fix: "pass the cursor of an event as it came",
+  });
+}
