@@ -1,4 +1,6 @@
 import { readFileSync } from "node:fs";
+import { createFileRegistry, fromBinary } from "@bufbuild/protobuf";
+import { FileDescriptorSetSchema, MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import type { Server } from "@grpc/grpc-js";
 import { loadFileDescriptorSetFromBuffer, type PackageDefinition } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
@@ -8,14 +10,18 @@ export function loadContract(): PackageDefinition {
   return loadFileDescriptorSetFromBuffer(readFileSync(descriptorsPath()));
 }
 
-/** Paths of the methods that may be sent again: marked so in the protos by idempotency_level. */
-export function idempotentMethods(contract: PackageDefinition): string[] {
+/**
+ * Paths of the methods that may be sent again: marked so in the protos by idempotency_level.
+ * Read with protobuf-es: proto-loader drops that option.
+ */
+export function idempotentMethods(): string[] {
+  const contract = createFileRegistry(fromBinary(FileDescriptorSetSchema, readFileSync(descriptorsPath())));
   const paths: string[] = [];
-  for (const entry of Object.values(contract)) {
-    if ("format" in entry) continue; // a message or an enum
-    for (const method of Object.values(entry)) {
-      const level = method.options?.idempotency_level;
-      if (level === "NO_SIDE_EFFECTS" || level === "IDEMPOTENT") paths.push(method.path);
+  for (const type of contract) {
+    if (type.kind !== "service") continue;
+    for (const method of type.methods) {
+      const isMarked = method.idempotency !== MethodOptions_IdempotencyLevel.IDEMPOTENCY_UNKNOWN;
+      if (isMarked) paths.push(`/${type.typeName}/${method.name}`);
     }
   }
   return paths;
