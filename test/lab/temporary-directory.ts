@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 export interface TemporaryDirectory extends AsyncDisposable {
@@ -11,5 +11,6 @@ export interface TemporaryDirectory extends AsyncDisposable {
  */
 export async function temporaryDirectory(label = "test"): Promise<TemporaryDirectory> {
   const path = await mkdtemp(join(process.env["CTL_TEST_DIRECTORY"] ?? "/var/tmp", `ctl-${label}-`));
+  await chmod(path, 0o711); // Postgres's unprivileged user passes through
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
 }
