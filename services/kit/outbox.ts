@@ -75,6 +75,16 @@ export async function currentPosition(db: Db): Promise<EventPosition> {
   return rows[0] ?? { xid: "0", id: "0" };
 }
 
+/** The position behind everything that happened before `time`. */
+export async function positionBefore(db: Db, time: Date): Promise<EventPosition> {
+  const { rows } = await db.query<EventPosition>(
+    `select xid::text, id::text from events where at < $1
+      order by events.xid desc, events.id desc limit 1`,
+    [time],
+  );
+  return rows[0] ?? { xid: "0", id: "0" };
+}
+
 /** Keeps the newest `keep` events. */
 export async function trimEvents(db: Db, keep: number): Promise<number> {
   const { rowCount } = await db.query(

@@ -2,11 +2,26 @@ import type pg from "pg";
 import type { Database } from "./database.ts";
 import { sleep } from "./deadlines.ts";
 import { CtlError } from "./errors.ts";
-import { currentPosition, type EventPosition, type EventRow, eventChannel, readEvents } from "./outbox.ts";
+import {
+  currentPosition,
+  type EventPosition,
+  type EventRow,
+  eventChannel,
+  positionBefore,
+  readEvents,
+} from "./outbox.ts";
 
 const POLL_MS = 1_000;
 const HELD_BACK_MS = 3;
 const BATCH = 500;
+
+export interface EventRange {
+  /** A cursor; empty: from `sinceTime`, or from now on. */
+  readonly since: string;
+  readonly sinceTime?: Date;
+  /** The stream ends behind the last event of this time. */
+  readonly until?: Date;
+}
 
 /**
  * A service's committed events, from a position on and for ever: NOTIFY wakes it, a poll each second makes up for what
@@ -22,21 +37,29 @@ export class EventFeed implements AsyncDisposable {
     this.#db = db;
   }
 
-  /** Events behind `since` (a cursor; empty: from now on). Ends with the signal. */
-  async *watch(since: string, signal: AbortSignal): AsyncGenerator<EventRow> {
+  /** Events behind a position, for ever or until a time. Ends with the signal. */
+  async *watch(range: EventRange, signal: AbortSignal): AsyncGenerator<EventRow> {
     this.#listening ??= this.#listen();
     const ends = AbortSignal.any([signal, this.#stopped.signal]);
-    let position = since === "" ? await currentPosition(this.#db) : parseCursor(since);
+    let position = await this.#positionOf(range);
     while (!ends.aborted) {
       const woken = this.#wake.promise;
+      const isPast = range.until !== undefined && range.until.getTime() < Date.now();
       const batch = await readEvents(this.#db, position, BATCH);
       for (const event of batch.events) {
+        if (range.until !== undefined && event.at > range.until) return;
         yield event;
         position = event;
       }
       if (batch.events.length === BATCH) continue;
+      if (isPast && !batch.isHeldBack) return;
       await pause(woken, batch.isHeldBack ? HELD_BACK_MS : POLL_MS, ends);
     }
+  }
+
+  async #positionOf({ since, sinceTime }: EventRange): Promise<EventPosition> {
+    if (since !== "") return parseCursor(since);
+    return sinceTime === undefined ? currentPosition(this.#db) : positionBefore(this.#db, sinceTime);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -9,6 +9,8 @@ export type Logger = PinoLogger;
  * error = someone must act, warn = we mended it, info = a decision, debug = the rest.
  */
 export function createLog(service: string, level: string): Logger {
+  const stderr = destination({ dest: 2, sync: true });
+  stderr.on("error", () => {}); // a closed terminal or journal must not end the daemon
   return pino(
     {
       level,
@@ -19,7 +21,7 @@ export function createLog(service: string, level: string): Logger {
       redact: ["*.password", "*.token", "auth", "*.auth", "*.authorization"],
       serializers: { err: errorFields },
     },
-    destination({ dest: 2, sync: true }),
+    stderr,
   );
 }
 
