@@ -17,6 +17,7 @@ interface Import {
   readonly from: string;
   /** A file from the top of the tree, `#proto/…`, `node:…` or a package's name. */
   readonly to: string;
+  readonly isPackage: boolean;
 }
 
 /** Who may import what of ours: the longest matching folder decides. `#proto` stands for the generated contract. */
@@ -70,7 +71,7 @@ describe("imports", () => {
   it("name packages that are installed with the product, not those of the developer alone", async () => {
     const { dependencies } = JSON.parse(await readFile(join(SOURCE, "package.json"), "utf8"));
     const wrong = (await allImports())
-      .filter(({ from, to }) => /^(services|gateway|cli)\//.test(from) && isPackage(to))
+      .filter(({ from, isPackage }) => /^(services|gateway|cli)\//.test(from) && isPackage)
       .filter(({ to }) => !Object.keys(dependencies).some((name) => to === name || to.startsWith(`${name}/`)));
     expect(wrong.map((one) => `${one.from} imports ${one.to}: not in package.json's dependencies`)).to.deep.equal([]);
   });
@@ -89,15 +90,6 @@ function isBelow(to: string, prefix: string): boolean {
 
 function isStore(file: string): boolean {
   return /^(services\/\w+|gateway)\/store(\.ts$|\/)/.test(file);
-}
-
-function isPackage(to: string): boolean {
-  return (
-    !to.startsWith("node:") &&
-    !to.startsWith("#") &&
-    !ROOTS.some((root) => to.startsWith(`${root}/`)) &&
-    to !== "package.json"
-  );
 }
 
 async function ours(): Promise<Import[]> {
@@ -120,5 +112,9 @@ async function importsOf(from: string): Promise<Import[]> {
   const text = await readFile(join(SOURCE, from), "utf8");
   return IMPORTS.flatMap((pattern) => [...text.matchAll(pattern)])
     .map((match) => match[1] ?? "")
-    .map((to) => ({ from, to: to.startsWith(".") ? normalize(join(dirname(from), to)) : to }));
+    .map((to) => ({
+      from,
+      to: to.startsWith(".") ? normalize(join(dirname(from), to)) : to,
+      isPackage: !/^(\.|#|node:)/.test(to),
+    }));
 }
