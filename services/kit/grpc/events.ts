@@ -1,0 +1,36 @@
+import { Event } from "#proto/ctl/common/v1/common.ts";
+import type { EventRow } from "../outbox.ts";
+import { dateOf, type Timestamp, timestampOf } from "../timestamp.ts";
+import { cursorOf, type EventFeed } from "../watch.ts";
+
+/** What the WatchRequest of every service has. */
+export interface WatchRange {
+  readonly since: string;
+  readonly sinceTime: Timestamp | undefined;
+  readonly untilTime: Timestamp | undefined;
+}
+
+/** The whole of a service's `Watch`: its committed events as the contract has them. Ends with the signal. */
+export async function* watchEvents(
+  feed: EventFeed,
+  { since, sinceTime, untilTime }: WatchRange,
+  signal: AbortSignal,
+): AsyncGenerator<{ event: Event }> {
+  const range = {
+    since,
+    ...(sinceTime === undefined ? {} : { sinceTime: dateOf(sinceTime) }),
+    ...(untilTime === undefined ? {} : { until: dateOf(untilTime) }),
+  };
+  for await (const row of feed.watch(range, signal)) yield { event: eventOf(row) };
+}
+
+export function eventOf(row: EventRow): Event {
+  return Event.fromPartial({
+    cursor: cursorOf(row),
+    time: timestampOf(row.at),
+    type: row.type,
+    action: row.action,
+    id: row.subject,
+    attributes: row.attributes,
+  });
+}
