@@ -3,6 +3,7 @@
 set -eu
 SOURCE=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 cd "$SOURCE"
+SYSTEM_PATH=$PATH
 PATH=$SOURCE/node_modules/.bin:$PATH
 export PATH
 
