@@ -1,4 +1,5 @@
 import type { Db } from "../services/kit/database.ts";
+import type { ErrorCode } from "../services/kit/errors.ts";
 
 export interface OperationRow {
   readonly id: string;
@@ -12,7 +13,7 @@ export interface OperationRow {
 }
 
 export interface RecordedError {
-  readonly code: string;
+  readonly code: ErrorCode;
   readonly reason: string;
   readonly what: string;
   readonly why: string;

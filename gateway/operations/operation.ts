@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Database } from "../../services/kit/database.ts";
 import { abortError, deadline, sleep } from "../../services/kit/deadlines.ts";
-import { asCtlError, CtlError, type ErrorCode } from "../../services/kit/errors.ts";
+import { asCtlError, CtlError } from "../../services/kit/errors.ts";
 import { allOf } from "../../services/kit/parallel.ts";
 import { attribute } from "../../services/kit/telemetry/attributes.ts";
 import type { Logger } from "../../services/kit/telemetry/log.ts";
@@ -169,7 +169,7 @@ async function giveUp<S extends OperationState>(
 ): Promise<void> {
   const { code, reason, what, why, fix } = error;
   const recorded: RecordedError = {
-    code: code satisfies ErrorCode,
+    code,
     reason,
     what,
     why,

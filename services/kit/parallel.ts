@@ -34,7 +34,7 @@ export async function inParallel<T, R>(
 }
 
 /** Independent pieces of one thing at once, with the same promise: the first failure aborts the rest and is thrown. */
-export async function allOf<T extends readonly ((signal: AbortSignal) => Promise<unknown>)[]>(
+export async function allOf<const T extends readonly ((signal: AbortSignal) => Promise<unknown>)[]>(
   works: T,
   signal: AbortSignal,
 ): Promise<{ -readonly [K in keyof T]: Awaited<ReturnType<T[K]>> }> {

@@ -20,6 +20,8 @@ export interface CallContext {
   readonly signal: AbortSignal;
   /** Who called, as the gateway found out by SO_PEERCRED. */
   readonly actor: string;
+  /** The caller's idempotency key; empty when it gave none. */
+  readonly operation: string;
 }
 
 /** A method as ts-proto writes it for grpc-js. */
@@ -150,7 +152,11 @@ async function served<T>(
 ): Promise<T> {
   const controller = new AbortController();
   call.on("cancelled", () => controller.abort(callerGone(method.path)));
-  const context = { signal: controller.signal, actor: metadataText(call.metadata, "ctl-actor") };
+  const context = {
+    signal: controller.signal,
+    actor: metadataText(call.metadata, "ctl-actor"),
+    operation: metadataText(call.metadata, "ctl-operation"),
+  };
   return continueTrace(traceFrom(call.metadata), () =>
     inSpan(method.path.slice(1), { kind: SpanKind.SERVER, attributes: rpcAttributes(method.path) }, async (span) => {
       try {

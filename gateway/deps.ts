@@ -1,0 +1,12 @@
+import type { Db } from "../services/kit/database.ts";
+import type { Clients } from "./clients.ts";
+import type { Operations } from "./operations/operation.ts";
+import type { InfoDeps } from "./system/info.ts";
+
+/** What the gateway's calls use. */
+export interface GatewayDeps {
+  readonly clients: Clients;
+  readonly operations: Operations;
+  readonly db: Db;
+  readonly info: InfoDeps;
+}
