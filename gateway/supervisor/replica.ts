@@ -13,6 +13,7 @@ export interface ReplicaSettings {
   readonly name: string;
   readonly program: string;
   readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly socket: string;
   readonly log: Logger;
 }
@@ -105,8 +106,9 @@ export class Replica {
   }
 
   #spawn(): void {
-    const { program, args } = this.#settings;
+    const { program, args, env } = this.#settings;
     const child = spawn(process.execPath, [...NODE_FLAGS, program, this.#listenArgument, ...args], {
+      env,
       detached: true, // a session of its own: it outlives the gateway
       stdio: ["ignore", "ignore", "inherit"],
     });

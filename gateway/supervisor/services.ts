@@ -16,6 +16,8 @@ const PROGRAMS = {
 
 export interface ServicesSettings {
   readonly config: string;
+  /** Ours, for them: OpenTelemetry's variables above all. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly root: string;
   readonly run: string;
   readonly instance: string;
@@ -72,14 +74,15 @@ function replicasOf(service: ServiceName, settings: ServicesSettings, internal: 
     const name = `${service}-${index}`;
     const socket = join(internal, `${name}.sock`);
     const args = [
-      `--config=${settings.config}`,
       `--root=${settings.root}`,
       `--run=${settings.run}`,
       `--instance=${settings.instance}`,
       `--log-level=${settings.logLevel}`,
       `--database-url=${settings.databaseUrl(service)}`,
     ];
+    // not as a flag: a file that is named by a flag must exist
+    const env = { ...settings.env, CTL_CONFIG: settings.config };
     const program = fileURLToPath(PROGRAMS[service]);
-    return new Replica({ name, program, args, socket, log: settings.log });
+    return new Replica({ name, program, args, env, socket, log: settings.log });
   });
 }
