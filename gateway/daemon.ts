@@ -38,32 +38,52 @@ export async function runDaemon(config: DaemonConfig, reread: () => DaemonConfig
     instanceId: `${config.instance}-${process.pid}`,
     env: processSource().env,
   });
+  try {
+    await startAndServe(config, reread, log, stop);
+  } catch (error) {
+    if (!stop.aborted) throw error; // asked to stop while it started
+  }
+  log.info("stopped");
+}
+
+/** SIGTERM and `ctld stop` end services, then Postgres; a crash runs none of this and leaves them to the next ctld. */
+async function startAndServe(
+  config: DaemonConfig,
+  reread: () => DaemonConfig,
+  log: Logger,
+  stop: AbortSignal,
+): Promise<void> {
   const starting = AbortSignal.any([stop, deadline(START_TIMEOUT_MS, "start the daemon")]);
+  await using down = new AsyncDisposableStack();
   const database = await startDatabase(
     { root: config.root, run: config.run, instance: config.instance, url: config["database-url"], log },
     starting,
   );
-  const keeping = new AbortController();
-  const keptDatabase = database.keep(keeping.signal);
+  down.defer(() => database.stop(deadline(STOP_TIMEOUT_MS, "stop Postgres")));
+  keepUntilDown(down, (signal) => database.keep(signal));
   const services = await servicesOf(config, database.urlFor, log, starting);
-  const keptServices = services.supervised?.keep(keeping.signal);
-  try {
-    await using db = new Database({ url: database.urlFor("gateway"), schema: "gateway" });
-    await migrate(
-      db,
-      [kitMigrations, { directory: new URL("./migrations/", import.meta.url), table: "migrations" }],
-      log,
-    );
-    await serveUntilStopped({ config, reread, db, log, stop, services });
-  } finally {
-    // SIGTERM and `ctld stop`: services, then Postgres; a crash does not come here and leaves them running
-    keeping.abort();
-    await keptServices;
-    await services.supervised?.stop();
-    await keptDatabase;
-    await database.stop(deadline(STOP_TIMEOUT_MS, "stop Postgres"));
+  const { supervised } = services;
+  if (supervised !== undefined) {
+    down.defer(() => supervised.stop());
+    keepUntilDown(down, (signal) => supervised.keep(signal));
   }
-  log.info("stopped");
+  const db = down.use(new Database({ url: database.urlFor("gateway"), schema: "gateway" }));
+  await migrate(
+    db,
+    [kitMigrations, { directory: new URL("./migrations/", import.meta.url), table: "migrations" }],
+    log,
+  );
+  await serveUntilStopped({ config, reread, db, log, stop, services });
+}
+
+/** Runs `keep` beside everything else; on the way down it ends before what it keeps is stopped. */
+function keepUntilDown(down: AsyncDisposableStack, keep: (signal: AbortSignal) => Promise<void>): void {
+  const keeping = new AbortController();
+  const kept = keep(keeping.signal);
+  down.defer(async () => {
+    keeping.abort();
+    await kept;
+  });
 }
 
 interface Services {

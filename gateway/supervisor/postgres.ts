@@ -6,16 +6,9 @@ import { abortError, deadline, sleep, within } from "../../services/kit/deadline
 import { CtlError } from "../../services/kit/errors.ts";
 import { type Binaries, isProgramOf, PLAIN_ENVIRONMENT, usableBinaries } from "./postgres/binaries.ts";
 import { configureCluster, DATABASE, ensureCluster, SUPERUSER } from "./postgres/cluster.ts";
-import {
-  clearRemains,
-  findPostmaster,
-  identify,
-  isRunning,
-  type Postmaster,
-  signalProcess,
-  untilEnded,
-} from "./postgres/processes.ts";
+import { clearRemains, findPostmaster, type Postmaster, untilEnded } from "./postgres/processes.ts";
 import { ensureUser, type User } from "./postgres/user.ts";
+import { identityOf, isAlive, signalProcess } from "./process.ts";
 
 export interface PostgresOptions {
   /** Made when missing; its parent directories must let anybody through (0711). */
@@ -119,7 +112,7 @@ async function spawnServer(binaries: Binaries, options: PostgresOptions, user: U
   child.once("spawn", spawned.resolve);
   await spawned.promise;
   child.unref();
-  const process = await identify(child.pid ?? 0);
+  const process = identityOf(child.pid ?? 0);
   if (process === undefined) throw await notReady(options, "it ended at once");
   return { ...process, socketDirectory: options.socketDirectory, isReady: false, program: binaries.postgres };
 }
@@ -141,7 +134,7 @@ async function untilReady(server: Postmaster, options: PostgresOptions, signal: 
       return await query(options, "postgres", "select 1").then(() => undefined);
     } catch (error) {
       if (signal.aborted) throw await notReady(options, abortError(signal, "start Postgres").why, error);
-      if (!(await isRunning(server))) throw await notReady(options, "it ended while it was starting", error);
+      if (!isAlive(server)) throw await notReady(options, "it ended while it was starting", error);
       await sleep(10, signal).catch(() => {}); // the next turn says what the deadline was for
     }
   }
@@ -186,11 +179,11 @@ function handle(
 }
 
 async function stopServer(server: Postmaster, options: PostgresOptions, signal: AbortSignal): Promise<void> {
-  await signalProcess(server, "SIGINT");
+  signalProcess(server, "SIGINT");
   try {
     await untilEnded(server, 10, signal);
   } catch {
-    await signalProcess(server, "SIGQUIT");
+    signalProcess(server, "SIGQUIT");
     await untilEnded(server, 10, deadline(10_000, "stop Postgres at once")).catch(() =>
       signalProcess(server, "SIGKILL"),
     );

@@ -47,7 +47,12 @@ export async function startServices(settings: ServicesSettings, signal: AbortSig
     volumes: replicasOf("volumes", settings, internal),
   };
   const all = SERVICES.flatMap((name) => replicas[name]);
-  await inParallel(all, (replica, s) => replica.start(s), signal);
+  try {
+    await inParallel(all, (replica, s) => replica.start(s), signal);
+  } catch (error) {
+    await Promise.all(all.map((replica) => replica.stop()));
+    throw error;
+  }
   return {
     replicas,
     addresses: {
