@@ -1,13 +1,15 @@
 import { spawn } from "node:child_process";
 import { open, readFile } from "node:fs/promises";
-import { identify, isRunning, type ProcessId, signalProcess } from "../../gateway/supervisor/postgres/processes.ts";
-import { deadline, sleep } from "../../services/kit/deadlines.ts";
+import { untilEnded } from "../../gateway/supervisor/postgres/processes.ts";
+import { identityOf, isAlive, signalProcess } from "../../gateway/supervisor/process.ts";
+import { deadline } from "../../services/kit/deadlines.ts";
 
 export interface DetachedProcess {
   readonly pid: number;
   readonly log: string;
-  isRunning(): Promise<boolean>;
-  signal(name: NodeJS.Signals): Promise<void>;
+  isRunning(): boolean;
+  /** False: it has ended already. */
+  signal(name: NodeJS.Signals): boolean;
   /** Resolves when it has ended; rejects after `timeoutMs`. */
   ended(timeoutMs: number): Promise<void>;
 }
@@ -30,19 +32,14 @@ export async function startDetached(
   child.once("spawn", spawned.resolve);
   await spawned.promise;
   child.unref();
-  const id = (await identify(child.pid ?? 0)) ?? { pid: child.pid ?? 0, startTime: "ended" };
+  const id = identityOf(child.pid ?? 0) ?? { pid: child.pid ?? 0, startTicks: -1 };
   return {
     pid: id.pid,
     log: options.log,
-    isRunning: () => isRunning(id),
+    isRunning: () => isAlive(id),
     signal: (name) => signalProcess(id, name),
-    ended: (timeoutMs) => untilEnded(id, timeoutMs, `${program} to end`),
+    ended: (timeoutMs) => untilEnded(id, 10, deadline(timeoutMs, `wait for ${program} to end`)),
   };
-}
-
-async function untilEnded(id: ProcessId, timeoutMs: number, what: string): Promise<void> {
-  const signal = deadline(timeoutMs, `wait for ${what}`);
-  while (await isRunning(id)) await sleep(10, signal);
 }
 
 /** The end of a log: what a failure of something started detached shows. */

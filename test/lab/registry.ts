@@ -36,7 +36,7 @@ export async function testRegistry(): Promise<TestRegistry> {
   await writeFile(config, configuration(directory.path));
   const server = await startDetached("docker-registry", ["serve", config], { log: join(directory.path, "log") });
   const stop = async () => {
-    await server.signal("SIGKILL");
+    server.signal("SIGKILL");
     await server.ended(5_000);
   };
   undo.defer(stop);
