@@ -1,0 +1,328 @@
+import type { Db } from "../../kit/database.ts";
+import type { ContainerState } from "../lifecycle.ts";
+import type { ContainerSpec } from "../spec.ts";
+
+export interface ContainerRow {
+  readonly id: string;
+  readonly node: string;
+  readonly name: string;
+  readonly created_by: string;
+  readonly created_at: Date;
+  readonly state: ContainerState;
+  readonly wish: Buffer;
+  readonly spec: ContainerSpec;
+  readonly labels: Record<string, string>;
+  readonly image: string;
+  readonly image_id: string;
+  readonly image_digest: string;
+  readonly image_config: Buffer;
+  readonly command: string[];
+  readonly restart_mode: "no" | "always" | "unless-stopped" | "on-failure";
+  readonly restart_max: number;
+  readonly auto_remove: boolean;
+  readonly run: number;
+  readonly started_by: string | null;
+  readonly pid: number;
+  readonly start_ticks: string;
+  readonly epoch: string;
+  readonly runtime: string;
+  readonly started_at: Date | null;
+  readonly finished_at: Date | null;
+  readonly exit_code: number | null;
+  readonly oom_killed: boolean;
+  readonly error: string;
+  readonly restart_count: number;
+  readonly failures: number;
+  readonly restart_at: Date | null;
+  readonly is_stopped_by_user: boolean;
+  readonly given: Buffer | null;
+  readonly layers: string[];
+  readonly layers_directory: string;
+  readonly has_sandbox: boolean;
+  readonly wants_start: boolean;
+  readonly is_released: boolean;
+}
+
+export type NewContainer = Pick<
+  ContainerRow,
+  | "id"
+  | "node"
+  | "name"
+  | "created_by"
+  | "wish"
+  | "spec"
+  | "labels"
+  | "image"
+  | "image_id"
+  | "image_digest"
+  | "image_config"
+  | "command"
+  | "restart_mode"
+  | "restart_max"
+  | "auto_remove"
+>;
+
+/** Throws the violated constraint containers_name when the name is taken. Done again by the same operation: nothing. */
+export async function insertContainer(db: Db, row: NewContainer): Promise<void> {
+  await db.query(
+    `insert into containers (id, node, name, created_by, wish, spec, labels, image, image_id, image_digest, image_config,
+                             command, restart_mode, restart_max, auto_remove)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+     on conflict (id) do nothing`,
+    [
+      row.id,
+      row.node,
+      row.name,
+      row.created_by,
+      row.wish,
+      JSON.stringify(row.spec),
+      JSON.stringify(row.labels),
+      row.image,
+      row.image_id,
+      row.image_digest,
+      row.image_config,
+      row.command,
+      row.restart_mode,
+      row.restart_max,
+      row.auto_remove,
+    ],
+  );
+}
+
+export async function containerById(db: Db, id: string): Promise<ContainerRow | undefined> {
+  const { rows } = await db.query<ContainerRow>("select * from containers where id = $1", [id]);
+  return rows[0];
+}
+
+/** The same, locked until the transaction ends. */
+export async function lockContainer(db: Db, id: string): Promise<ContainerRow | undefined> {
+  const { rows } = await db.query<ContainerRow>("select * from containers where id = $1 for update", [id]);
+  return rows[0];
+}
+
+export async function containerIdByName(db: Db, name: string): Promise<string | undefined> {
+  const { rows } = await db.query<{ id: string }>("select id from containers where name = $1 and state <> 'removing'", [
+    name,
+  ]);
+  return rows[0]?.id;
+}
+
+/**
+ * Rows that a reference names: by name before by id before by prefix, as Docker looks. Two rows: the prefix is ambiguous.
+ * One that is being removed is found by its id only.
+ */
+export async function containersByReference(db: Db, reference: string): Promise<ContainerRow[]> {
+  const { rows } = await db.query<ContainerRow>(
+    `select * from containers
+      where (name = $1 and state <> 'removing') or id = $1 or ($2 and id like $1 || '%' and state <> 'removing')
+      order by (id = $1) desc, (name = $1 and state <> 'removing') desc
+      limit 3`,
+    [reference, /^[0-9a-f]{1,64}$/.test(reference)],
+  );
+  const exact = rows.find((row) => row.id === reference || row.name === reference);
+  return exact === undefined ? rows : [exact];
+}
+
+/** Newest first. */
+export async function allContainers(db: Db, node: string): Promise<ContainerRow[]> {
+  const { rows } = await db.query<ContainerRow>(
+    "select * from containers where node = $1 order by created_at desc, id",
+    [node],
+  );
+  return rows;
+}
+
+/** What `ps` shows without --all: those with a process, and those about to have one again. */
+export async function upContainers(db: Db, node: string): Promise<ContainerRow[]> {
+  const { rows } = await db.query<ContainerRow>(
+    `select * from containers where node = $1 and state in ('running', 'paused', 'restarting')
+      order by created_at desc, id`,
+    [node],
+  );
+  return rows;
+}
+
+export async function deleteContainer(db: Db, id: string): Promise<ContainerRow | undefined> {
+  const { rows } = await db.query<ContainerRow>("delete from containers where id = $1 returning *", [id]);
+  return rows[0];
+}
+
+/** Only one that this operation made and that was never started. */
+export async function deleteCreatedBy(db: Db, id: string, operation: string): Promise<ContainerRow | undefined> {
+  const { rows } = await db.query<ContainerRow>(
+    "delete from containers where id = $1 and created_by = $2 returning *",
+    [id, operation],
+  );
+  return rows[0];
+}
+
+export interface StartRecord {
+  readonly id: string;
+  readonly run: number;
+  readonly operation: string;
+  readonly pid: number;
+  readonly startTicks: number;
+  readonly epoch: string;
+  readonly runtime: string;
+  readonly startedAt: Date;
+  readonly given: Buffer;
+}
+
+/** The row of a run that has begun. False: the row moved on meanwhile (removed, or another run). */
+export async function recordStart(db: Db, start: StartRecord): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `update containers
+        set state = 'running', run = $2, started_by = $3, pid = $4, start_ticks = $5, epoch = $6, runtime = $7,
+            started_at = $8, finished_at = null, exit_code = null, oom_killed = false, error = '', given = $9,
+            has_sandbox = true, wants_start = false, is_stopped_by_user = false, restart_at = null
+      where id = $1 and run = $2 - 1 and state in ('created', 'exited', 'restarting')`,
+    [
+      start.id,
+      start.run,
+      start.operation,
+      start.pid,
+      start.startTicks,
+      start.epoch,
+      start.runtime,
+      start.startedAt,
+      start.given,
+    ],
+  );
+  return rowCount === 1;
+}
+
+export async function recordLayers(db: Db, id: string, layers: readonly string[], directory: string): Promise<void> {
+  await db.query("update containers set layers = $2, layers_directory = $3 where id = $1", [id, layers, directory]);
+}
+
+export interface ExitRecord {
+  readonly id: string;
+  readonly run: number;
+  readonly exitCode: number;
+  readonly oomKilled: boolean;
+  readonly finishedAt: Date;
+}
+
+/** Idempotent by (container, run). Undefined: known already, or no such run. */
+export async function recordExit(db: Db, exit: ExitRecord): Promise<ContainerRow | undefined> {
+  const { rows } = await db.query<ContainerRow>(
+    `with known as (
+       insert into exits (container_id, run, exit_code, oom_killed, finished_at)
+       select $1, $2, $3, $4, $5 where exists (select 1 from containers where id = $1 and run >= $2)
+       on conflict do nothing returning 1
+     )
+     update containers
+        set state = case when state = 'removing' then state else 'exited' end,
+            exit_code = $3, oom_killed = $4, finished_at = $5, pid = 0, start_ticks = 0
+      where id = $1 and run = $2 and exists (select 1 from known)
+      returning *`,
+    [exit.id, exit.run, exit.exitCode, exit.oomKilled, exit.finishedAt],
+  );
+  return rows[0];
+}
+
+export async function recordRestarting(db: Db, id: string, run: number, failures: number, restartAt: Date) {
+  await db.query(
+    `update containers set state = 'restarting', failures = $3, restart_at = $4, restart_count = restart_count + 1
+      where id = $1 and run = $2 and state = 'exited' and not is_stopped_by_user`,
+    [id, run, failures, restartAt],
+  );
+}
+
+/** It was to be restarted and is not: somebody stopped it, or its restart failed for good. */
+export async function cancelRestart(db: Db, id: string, error: string): Promise<boolean> {
+  const { rowCount } = await db.query(
+    "update containers set state = 'exited', restart_at = null, error = $2 where id = $1 and state = 'restarting'",
+    [id, error],
+  );
+  return rowCount === 1;
+}
+
+export async function dueRestarts(db: Db, node: string): Promise<ContainerRow[]> {
+  const { rows } = await db.query<ContainerRow>(
+    "select * from containers where node = $1 and state = 'restarting' order by restart_at",
+    [node],
+  );
+  return rows;
+}
+
+export async function markStoppedByUser(db: Db, id: string): Promise<void> {
+  await db.query(
+    "update containers set is_stopped_by_user = true, wants_start = false where id = $1 and not is_stopped_by_user",
+    [id],
+  );
+}
+
+export async function moveState(db: Db, id: string, from: readonly ContainerState[], to: ContainerState) {
+  const { rowCount } = await db.query("update containers set state = $3 where id = $1 and state = any($2)", [
+    id,
+    from,
+    to,
+  ]);
+  return rowCount === 1;
+}
+
+/** Throws the violated constraint containers_name when the name is taken. */
+export async function renameContainer(db: Db, id: string, name: string): Promise<void> {
+  await db.query("update containers set name = $2 where id = $1", [id, name]);
+}
+
+export async function recordError(db: Db, id: string, error: string): Promise<void> {
+  await db.query("update containers set error = $2 where id = $1", [id, error]);
+}
+
+export type DueAction = "remove" | "deactivate" | "start";
+
+/** What the gateway has to do: `--rm` of what has ended, sandboxes of what has ended, starts after a boot. */
+export async function dueContainers(db: Db, node: string): Promise<{ id: string; run: number; action: DueAction }[]> {
+  const { rows } = await db.query<{ id: string; run: number; action: DueAction }>(
+    `select id, run,
+            case when wants_start then 'start'
+                 when auto_remove and run > 0 then 'remove'
+                 else 'deactivate' end as action
+       from containers
+      where node = $1
+        and ((state = 'exited' and (auto_remove or has_sandbox)) or (wants_start and state in ('created', 'exited')))
+      order by finished_at limit 200`,
+    [node],
+  );
+  return rows;
+}
+
+export async function clearSandbox(db: Db, id: string, run: number): Promise<void> {
+  await db.query("update containers set has_sandbox = false where id = $1 and run = $2 and state <> 'running'", [
+    id,
+    run,
+  ]);
+}
+
+/** After a boot: the gateway is to start it, sandbox and all. */
+export async function wantStart(db: Db, id: string): Promise<void> {
+  await db.query("update containers set wants_start = true where id = $1 and state in ('created', 'exited')", [id]);
+}
+
+export async function clearWantStart(db: Db, id: string): Promise<void> {
+  await db.query("update containers set wants_start = false where id = $1", [id]);
+}
+
+/** True: this call was the last that the row waited for, and its host objects are gone too (the caller deletes it). */
+export async function markReleased(db: Db, id: string): Promise<void> {
+  await db.query("update containers set is_released = true where id = $1 and state = 'removing'", [id]);
+}
+
+export interface StateCounts {
+  readonly running: number;
+  readonly paused: number;
+  readonly stopped: number;
+}
+
+export async function countStates(db: Db, node: string): Promise<StateCounts> {
+  const { rows } = await db.query<StateCounts>(
+    `select (count(*) filter (where state in ('running', 'restarting')))::int as running,
+            (count(*) filter (where state = 'paused'))::int as paused,
+            (count(*) filter (where state in ('created', 'exited')))::int as stopped
+       from containers where node = $1 and state <> 'removing'`,
+    [node],
+  );
+  return rows[0] ?? { running: 0, paused: 0, stopped: 0 };
+}
