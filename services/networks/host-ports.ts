@@ -1,0 +1,195 @@
+import { CtlError } from "../kit/errors.ts";
+import { isErrno, lastErrno, loadLibc, SyscallError } from "../kit/linux/libc.ts";
+import { parseAddress } from "./ipam/address.ts";
+import type { PortProtocol } from "./nftables/ports.ts";
+import { portOwner } from "./port-owner.ts";
+import { readSysctl } from "./sandbox/sysctls.ts";
+
+/** A port of the host, or all of its addresses' port of that number. */
+export interface HostPort {
+  /** Empty: all IPv4 addresses; `::`: all IPv6 addresses. */
+  readonly hostIp: string;
+  readonly protocol: PortProtocol;
+  readonly port: number;
+}
+
+export interface PortRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+const AF_INET = 2;
+const AF_INET6 = 10;
+const SOCK_CLOEXEC = 0o2000000;
+const KINDS = {
+  tcp: { type: 1, protocol: 6 },
+  udp: { type: 2, protocol: 17 },
+  sctp: { type: 1, protocol: 132 },
+} as const satisfies Record<PortProtocol, { type: number; protocol: number }>;
+const SOL_SOCKET = 1;
+const SO_RCVBUF = 8;
+const IPPROTO_IPV6 = 41;
+const IPV6_V6ONLY = 26;
+
+/**
+ * Holds published ports against the host's other programs: a socket each, bound and not listening. Not through Node:
+ * libuv sets SO_REUSEADDR, and then a program that sets it too takes the port (tried). What is held lives as long as
+ * this process; the packets themselves are translated before they come near the socket. 15 µs a port.
+ */
+export class HostPorts implements Disposable {
+  readonly #calls = bindCalls();
+  readonly #held = new Map<string, { readonly port: HostPort; readonly fd: number }>();
+
+  /**
+   * Takes the port; held already, it stays so. Throws ALREADY_EXISTS PORT_HELD_BY_PROGRAM or, when it was this process,
+   * PORT_ALREADY_PUBLISHED; FAILED_PRECONDITION HOST_ADDRESS_MISSING for an address that the host does not have.
+   */
+  async reserve(port: HostPort): Promise<void> {
+    try {
+      this.#hold(port);
+    } catch (error) {
+      throw await reservationError(error, port);
+    }
+  }
+
+  /**
+   * Takes the first port of the range that is free, beginning at `start`, and returns it. `isTaken` leaves out those that
+   * somebody has by a row. Throws RESOURCE_EXHAUSTED NO_FREE_PORT, and HOST_ADDRESS_MISSING.
+   */
+  async reserveOneOf(
+    wanted: Omit<HostPort, "port">,
+    range: PortRange & { readonly start?: number },
+    isTaken: (port: number) => boolean,
+  ): Promise<number> {
+    for (const number of portsOf(range)) {
+      const port = { ...wanted, port: number };
+      if (isTaken(number) || this.#held.has(keyOf(port))) continue;
+      try {
+        this.#hold(port);
+        return number;
+      } catch (error) {
+        if (!isErrno(error, "EADDRINUSE")) throw await reservationError(error, port);
+      }
+    }
+    throw noFreePort(wanted, range);
+  }
+
+  /** Not held is no error. */
+  release(port: HostPort): void {
+    const held = this.#held.get(keyOf(port));
+    if (held !== undefined && held.fd >= 0) this.#calls.close(held.fd);
+    this.#held.delete(keyOf(port));
+  }
+
+  list(): HostPort[] {
+    return [...this.#held.values()].map((held) => held.port);
+  }
+
+  [Symbol.dispose](): void {
+    for (const port of this.list()) this.release(port);
+  }
+
+  #hold(port: HostPort): void {
+    if (this.#held.has(keyOf(port))) return;
+    this.#held.set(keyOf(port), { port, fd: bindSocket(this.#calls, port) });
+  }
+}
+
+/** From which the kernel takes ports for connections, and we take those that nobody named: 32768 to 60999. */
+export function ephemeralRange(): PortRange {
+  const [from = 32_768, to = 60_999] = (readSysctl("net/ipv4/ip_local_port_range") ?? "").split(/\s+/).map(Number);
+  return { from, to };
+}
+
+type SocketCalls = ReturnType<typeof bindCalls>;
+
+function bindCalls() {
+  const libc = loadLibc();
+  const socket: (family: number, type: number, protocol: number) => number = libc.func("int socket(int, int, int)");
+  const setsockopt: (fd: number, level: number, name: number, value: Buffer, length: number) => number = libc.func(
+    "int setsockopt(int, int, int, const void *, uint32_t)",
+  );
+  const bind: (fd: number, address: Buffer, length: number) => number = libc.func(
+    "int bind(int, const void *, uint32_t)",
+  );
+  const close: (fd: number) => number = libc.func("int close(int)");
+  return { socket, setsockopt, bind, close };
+}
+
+/** -1: the kernel has no such protocol (SCTP is a module), so no program can have the port either. */
+function bindSocket(calls: SocketCalls, port: HostPort): number {
+  const { family, bytes } = parseAddress(port.hostIp === "" ? "0.0.0.0" : port.hostIp);
+  const { type, protocol } = KINDS[port.protocol];
+  const fd = calls.socket(family === 4 ? AF_INET : AF_INET6, type | SOCK_CLOEXEC, protocol);
+  if (fd < 0) {
+    const errno = new SyscallError("socket", lastErrno(), port.protocol);
+    if (isErrno(errno, "EPROTONOSUPPORT", "EAFNOSUPPORT", "ESOCKTNOSUPPORT")) return -1;
+    throw errno;
+  }
+  if (family === 6) calls.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, Buffer.from([1, 0, 0, 0]), 4);
+  // while a mapping is not there yet a UDP socket would collect what comes
+  if (port.protocol === "udp") calls.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, Buffer.alloc(4), 4);
+  const address = socketAddress(family, bytes, port.port);
+  if (calls.bind(fd, address, address.length) === 0) return fd;
+  const error = new SyscallError("bind", lastErrno(), nameOf(port));
+  calls.close(fd);
+  throw error;
+}
+
+/** struct sockaddr_in, sockaddr_in6 */
+function socketAddress(family: 4 | 6, bytes: Buffer, port: number): Buffer {
+  const address = Buffer.alloc(family === 4 ? 16 : 28);
+  address.writeUInt16LE(family === 4 ? AF_INET : AF_INET6, 0);
+  address.writeUInt16BE(port, 2);
+  bytes.copy(address, family === 4 ? 4 : 8);
+  return address;
+}
+
+function* portsOf({ from, to, start = from }: PortRange & { readonly start?: number }): Generator<number> {
+  const count = to - from + 1;
+  for (let i = 0; i < count; i++) yield from + ((start - from + i) % count);
+}
+
+async function reservationError(error: unknown, port: HostPort): Promise<unknown> {
+  if (isErrno(error, "EADDRINUSE")) return portInUse(error, port);
+  if (!isErrno(error, "EADDRNOTAVAIL")) return error;
+  return new CtlError("FAILED_PRECONDITION", {
+    reason: "HOST_ADDRESS_MISSING",
+    what: `publish ${nameOf(port)}`,
+    why: `the host does not have the address ${port.hostIp}`,
+    fix: "name one of the host's addresses (ip address), or none for all of them",
+    cause: error,
+  });
+}
+
+async function portInUse(cause: SyscallError, port: HostPort): Promise<CtlError> {
+  const owner = await portOwner(port.protocol, port.port);
+  const isOurs = owner?.pid === process.pid;
+  return new CtlError("ALREADY_EXISTS", {
+    reason: isOurs ? "PORT_ALREADY_PUBLISHED" : "PORT_HELD_BY_PROGRAM",
+    what: `publish ${nameOf(port)}`,
+    why: isOurs
+      ? "another container has that port"
+      : `${owner === undefined ? "another program" : `${owner.program} (process ${owner.pid})`} holds that port`,
+    fix: "stop it or publish another port (-p HOST_PORT:CONTAINER_PORT)",
+    cause,
+  });
+}
+
+function noFreePort(wanted: Omit<HostPort, "port">, range: PortRange): CtlError {
+  return new CtlError("RESOURCE_EXHAUSTED", {
+    reason: "NO_FREE_PORT",
+    what: `publish a port of ${range.from}-${range.to}`,
+    why: `none of them is free for ${wanted.protocol} on ${wanted.hostIp === "" ? "all addresses" : wanted.hostIp}`,
+    fix: "name a larger range, or remove containers that publish ports",
+  });
+}
+
+function keyOf({ hostIp, protocol, port }: HostPort): string {
+  return `${protocol} ${port} ${hostIp}`;
+}
+
+function nameOf({ hostIp, protocol, port }: HostPort): string {
+  const address = hostIp === "" ? "0.0.0.0" : hostIp;
+  return `${address.includes(":") ? `[${address}]` : address}:${port}/${protocol}`;
+}

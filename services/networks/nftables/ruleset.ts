@@ -1,0 +1,160 @@
+import { CtlError } from "../../kit/errors.ts";
+import { inSpan } from "../../kit/telemetry/trace.ts";
+import type { HostThread } from "../thread/thread.ts";
+import type { BridgeRules } from "./bridges.ts";
+import { type DroppingChain, parseDroppingChains, parseTable, tableFingerprint } from "./listing.ts";
+import { isSamePort, isSameTarget, type PortRule, portElements } from "./ports.ts";
+import { addBridgeScript, rebuildScript, removeBridgeScript, removeTableScript, type TableState } from "./table.ts";
+
+export interface PortChange {
+  readonly add: readonly PortRule[];
+  readonly remove: readonly PortRule[];
+}
+
+/** nftables said no. The transaction that it refused changed nothing. */
+export class NftRefusal extends Error {
+  override readonly name = "NftRefusal";
+  readonly kind: "exists" | "missing" | "other";
+
+  constructor(text: string) {
+    super(text);
+    if (text.includes("File exists")) this.kind = "exists";
+    else if (text.includes("No such file or directory")) this.kind = "missing";
+    else this.kind = "other";
+  }
+}
+
+/**
+ * The instance's nftables table. Each method is one transaction; a packet sees the table before it or behind it. They
+ * run one after the other. Throws INTERNAL NFT_REFUSED with nftables' own words.
+ */
+export class Ruleset {
+  readonly #thread: HostThread;
+  readonly #table: string;
+  #fingerprint = "";
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(thread: HostThread, table: string) {
+    this.#thread = thread;
+    this.#table = table;
+  }
+
+  /**
+   * The whole table anew. The state is read while no other change runs: a change whose rows were committed before is in
+   * it, one that comes later waits and is added behind it.
+   */
+  rebuild(readState: () => Promise<TableState>): Promise<void> {
+    return this.#alone(async () => {
+      await this.#apply(rebuildScript(this.#table, await readState()));
+      this.#fingerprint = await this.#readFingerprint();
+    });
+  }
+
+  addBridge(bridge: BridgeRules): Promise<void> {
+    return this.#alone(() => this.#apply(addBridgeScript(this.#table, bridge)));
+  }
+
+  removeBridge(bridge: BridgeRules): Promise<void> {
+    return this.#alone(() => this.#apply(removeBridgeScript(this.#table, bridge)));
+  }
+
+  /**
+   * Takes mappings away and gives new ones, all or nothing, 0.1 ms. What is already so is no error; a mapping that leads
+   * elsewhere is replaced when it is to be added, and left alone when it is to be removed.
+   */
+  changePorts(change: PortChange): Promise<void> {
+    if (change.add.length + change.remove.length === 0) return Promise.resolve();
+    return this.#alone(async () => {
+      try {
+        await this.#apply(changeScript(this.#table, change));
+      } catch (error) {
+        if (!isConflict(error)) throw error;
+        await this.#apply(changeScript(this.#table, fittingChange(change, (await this.#readState()).ports)));
+      }
+    });
+  }
+
+  /** What the table says now; undefined: there is none. */
+  async read(): Promise<TableState | undefined> {
+    try {
+      return await this.#readState();
+    } catch (error) {
+      if (error instanceof CtlError && error.cause instanceof NftRefusal && error.cause.kind === "missing")
+        return undefined;
+      throw error;
+    }
+  }
+
+  /** False when somebody flushed or changed our chains since the last rebuild. Elements are not looked at. 2 ms. */
+  async isIntact(): Promise<boolean> {
+    return this.#fingerprint !== "" && (await this.#readFingerprint()) === this.#fingerprint;
+  }
+
+  remove(): Promise<void> {
+    return this.#alone(() => this.#apply(removeTableScript(this.#table)));
+  }
+
+  /** Chains that are not ours and drop what is forwarded by default: published ports need their owner's word. */
+  async droppingChains(): Promise<DroppingChain[]> {
+    return parseDroppingChains(await this.#list("list chains", "json"), this.#table);
+  }
+
+  async #readState(): Promise<TableState> {
+    return parseTable(await this.#list(`list table inet ${this.#table}`, "json"));
+  }
+
+  async #readFingerprint(): Promise<string> {
+    const outcome = await this.#thread.call("nft", {
+      script: `list table inet ${this.#table}`,
+      output: "json-terse",
+    });
+    return outcome.isApplied ? tableFingerprint(outcome.output) : "";
+  }
+
+  async #list(script: string, output: "json" | "json-terse"): Promise<string> {
+    const outcome = await this.#thread.call("nft", { script, output });
+    if (!outcome.isApplied) throw refused("read", outcome.text);
+    return outcome.output;
+  }
+
+  #apply(script: string): Promise<void> {
+    return inSpan("nft.apply", {}, async () => {
+      const outcome = await this.#thread.call("nft", { script, output: "none" });
+      if (!outcome.isApplied) throw refused("change", outcome.text);
+    });
+  }
+
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(work);
+    this.#last = result.catch(() => {}); // the next one waits for this one's end, whichever it is
+    return result;
+  }
+}
+
+/** Removal first: a port that goes from one container to another is in both. */
+function changeScript(table: string, { add, remove }: PortChange): string {
+  return [...portElements("delete", table, remove), ...portElements("add", table, add), ""].join("\n");
+}
+
+/** The change as it fits what the maps hold: deleting what is not there, and adding over what is, would refuse it all. */
+function fittingChange({ add, remove }: PortChange, present: readonly PortRule[]): PortChange {
+  const missing = add.filter((port) => !present.some((one) => isSamePort(one, port) && isSameTarget(one, port)));
+  const gone = present.filter((one) => remove.some((port) => isSamePort(one, port) && isSameTarget(one, port)));
+  const replaced = present.filter((one) => missing.some((port) => isSamePort(one, port)));
+  const kept = gone.filter((one) => !replaced.includes(one) && !add.some((port) => isSamePort(one, port)));
+  return { add: missing, remove: [...replaced, ...kept] };
+}
+
+function isConflict(error: unknown): boolean {
+  return error instanceof CtlError && error.cause instanceof NftRefusal && error.cause.kind !== "other";
+}
+
+function refused(verb: "read" | "change", text: string): CtlError {
+  return new CtlError("INTERNAL", {
+    reason: "NFT_REFUSED",
+    what: `${verb} the nftables table`,
+    why: text.split("\n")[0]?.replace(/^.*?Error: /, "") ?? "nftables refused it",
+    fix: "look at `nft list ruleset` and the daemon's log",
+    cause: new NftRefusal(text),
+  });
+}

@@ -1,0 +1,171 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { CtlError } from "../../kit/errors.ts";
+import { SyscallError } from "../../kit/linux/libc.ts";
+import { inSpan } from "../../kit/telemetry/trace.ts";
+import { type HostNames, isOurs, vethName } from "../names.ts";
+import type { Link } from "../netlink/links.ts";
+import type { HostThread } from "../thread/thread.ts";
+import { readSysctl, sandboxSysctls } from "./sysctls.ts";
+
+/** What sandboxes are made of on this host. */
+export interface SandboxDeps {
+  readonly thread: HostThread;
+  readonly names: HostNames;
+  /** Directory of the bind mounts that keep the namespaces, /run/ctl/netns. */
+  readonly netnsDirectory: string;
+}
+
+/** A network namespace for one container. It outlives this process: what is remembered of it is enough to remove it. */
+export interface Sandbox {
+  /** The name of its mount, 12 hexadecimal digits. */
+  readonly id: string;
+  readonly netnsPath: string;
+  readonly veths: readonly Veth[];
+}
+
+export interface Veth {
+  readonly networkId: string;
+  /** Its end on the host. */
+  readonly hostLink: string;
+  /** Its end in the sandbox: eth0. */
+  readonly interfaceName: string;
+}
+
+/** The bridge that a sandbox is attached to. */
+export interface Attachment {
+  readonly networkId: string;
+  readonly bridge: string;
+  readonly mtu?: number;
+  readonly hasIpv6: boolean;
+}
+
+export interface InterfaceSettings {
+  readonly mac: string;
+  readonly addresses: readonly { readonly address: string; readonly prefix: number }[];
+  /** At most one of each family: the default routes. */
+  readonly gateways: readonly string[];
+}
+
+/**
+ * A new sandbox: loopback up, and on the bridge its eth0, up and without an address; without an attachment loopback
+ * alone. 1.2 ms (2 cores), 0.5 ms of it for the namespace. On failure nothing is left.
+ * Throws UNAVAILABLE NETNS_REFUSED.
+ */
+export function makeSandbox(deps: SandboxDeps, attachment?: Attachment): Promise<Sandbox> {
+  return inSpan("sandbox.make", {}, async () => {
+    const id = randomBytes(6).toString("hex");
+    const netnsPath = join(deps.netnsDirectory, id);
+    const veths = attachment === undefined ? [] : [newVeth(deps.names, attachment.networkId, "eth0", id)];
+    await mkdir(deps.netnsDirectory, { recursive: true, mode: 0o755 });
+    const [veth] = veths;
+    await refusable("make a sandbox", () =>
+      deps.thread.call("makeSandbox", {
+        netnsPath,
+        sysctls: sandboxSysctls(attachment?.hasIpv6 ?? false),
+        ...(attachment === undefined || veth === undefined ? {} : { veth: vethRequest(veth, attachment) }),
+      }),
+    );
+    return { id, netnsPath, veths };
+  });
+}
+
+/** One more interface, without an address yet, for a sandbox that may be running. 0.7 ms. */
+export async function addVeth(deps: SandboxDeps, sandbox: Sandbox, attachment: Attachment): Promise<Veth> {
+  const veth = newVeth(deps.names, attachment.networkId, nextInterface(sandbox), randomBytes(6).toString("hex"));
+  const { netnsPath } = sandbox;
+  await refusable(`attach to ${attachment.bridge}`, () =>
+    deps.thread.call("addVeth", { netnsPath, veth: vethRequest(veth, attachment) }),
+  );
+  return veth;
+}
+
+/** Addresses, MAC and default routes of an interface that has none yet: 0.15 ms. */
+export function configureInterface(
+  deps: SandboxDeps,
+  sandbox: Sandbox,
+  veth: Veth,
+  settings: InterfaceSettings,
+): Promise<void> {
+  return inSpan("sandbox.configure", {}, () =>
+    refusable(`configure ${veth.interfaceName}`, () =>
+      deps.thread.call("configureInterface", {
+        netnsPath: sandbox.netnsPath,
+        interfaceName: veth.interfaceName,
+        ...settings,
+      }),
+    ),
+  );
+}
+
+/** Takes an interface away from a sandbox that stays; 10 to 60 ms in the kernel. None is no error. */
+export async function removeVeth(deps: SandboxDeps, veth: Veth): Promise<void> {
+  await refusable(`detach ${veth.interfaceName}`, () => deps.thread.call("removeVeth", veth.hostLink));
+}
+
+/**
+ * Lets go of a sandbox: at once it is off its bridges; the kernel takes namespace and links apart, within 100 ms, when no
+ * process is in it any more. Idempotent.
+ */
+export function removeSandbox(deps: SandboxDeps, sandbox: Sandbox): Promise<void> {
+  const { netnsPath, veths } = sandbox;
+  const hostLinks = veths.map((veth) => veth.hostLink);
+  return inSpan("sandbox.remove", {}, () =>
+    refusable("remove a sandbox", () => deps.thread.call("removeSandbox", { netnsPath, hostLinks })),
+  );
+}
+
+export interface HostObjects {
+  /** Paths of our namespaces' mounts. */
+  readonly netnsPaths: readonly string[];
+  /** Our bridges and host ends. */
+  readonly links: readonly Link[];
+}
+
+/** Everything on the host that this instance made, whoever remembers it: for reconcile and leakcheck. */
+export async function listHostObjects(deps: SandboxDeps): Promise<HostObjects> {
+  const files = await readdir(deps.netnsDirectory).catch((error: unknown) => {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+    throw error;
+  });
+  const links = await deps.thread.call("listLinks", undefined);
+  return {
+    netnsPaths: files.sort().map((file) => join(deps.netnsDirectory, file)),
+    links: links.filter((link) => isOurs(deps.names, link)),
+  };
+}
+
+function newVeth(names: HostNames, networkId: string, interfaceName: string, hex: string): Veth {
+  return { networkId, hostLink: vethName(names, hex), interfaceName };
+}
+
+function nextInterface(sandbox: Sandbox): string {
+  const taken = new Set(sandbox.veths.map((veth) => veth.interfaceName));
+  for (let i = 0; ; i++) if (!taken.has(`eth${i}`)) return `eth${i}`;
+}
+
+function vethRequest(veth: Veth, { bridge, mtu }: Attachment) {
+  return {
+    hostLink: veth.hostLink,
+    interfaceName: veth.interfaceName,
+    bridge,
+    isHairpin: readSysctl("net/bridge/bridge-nf-call-iptables") === "1",
+    ...(mtu === undefined ? {} : { mtu }),
+  };
+}
+
+async function refusable<T>(what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error;
+    throw new CtlError("UNAVAILABLE", {
+      reason: "NETNS_REFUSED",
+      what,
+      why: `the kernel refused: ${error.message}`,
+      fix: "look at the daemon's log; it needs CAP_SYS_ADMIN and CAP_NET_ADMIN, and the network's bridge",
+      cause: error,
+    });
+  }
+}

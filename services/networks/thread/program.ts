@@ -1,0 +1,25 @@
+import { linkOperations } from "../drivers/link-operations.ts";
+import { conntrackOperations } from "../netlink/conntrack.ts";
+import { bindNetlinkCalls, NetlinkSocket } from "../netlink/socket.ts";
+import { NftContext } from "../nftables/context.ts";
+import { Namespaces } from "../sandbox/namespaces.ts";
+import { sandboxOperations } from "../sandbox/operations.ts";
+import { serve } from "./serve.ts";
+
+export type HostOperations = ReturnType<typeof hostOperations>;
+
+/** All that this thread does. It starts in the host's network namespace, where its sockets and its nft context stay. */
+function hostOperations() {
+  const calls = bindNetlinkCalls();
+  const host = new NetlinkSocket(calls);
+  const namespaces = new Namespaces();
+  const nft = new NftContext();
+  return {
+    ...sandboxOperations({ calls, host, namespaces }),
+    ...linkOperations(host),
+    ...conntrackOperations(calls),
+    nft: (request: Parameters<NftContext["run"]>[0]) => nft.run(request),
+  };
+}
+
+serve(hostOperations());
