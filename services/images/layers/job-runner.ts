@@ -1,0 +1,73 @@
+import type { MessagePort } from "node:worker_threads";
+import { CtlError } from "../../kit/errors.ts";
+import { type BlobIngest, openIngest, verifyOnly } from "../blobs/ingest.ts";
+import { type ExtractedLayer, LayerExtractor } from "./extract.ts";
+import { extractArchive } from "./extract-archive.ts";
+import { finishExtracted } from "./finish.ts";
+import { type FromWorker, type IngestJob, type Job, type ToWorker, toFailure } from "./jobs.ts";
+import { makeUnfinished } from "./layer-directory.ts";
+
+/** Runs one job in this thread and answers over its port, which it closes. Never rejects. */
+export async function runJob(job: Job, port: MessagePort): Promise<void> {
+  const post = (message: FromWorker) => port.postMessage(message);
+  try {
+    post({ kind: "done", result: job.kind === "finish" ? finishExtracted(job) : await runIngest(job, port, post) });
+  } catch (error) {
+    post({ kind: "failed", failure: toFailure(error) });
+  } finally {
+    port.close();
+  }
+}
+
+async function runIngest(
+  job: IngestJob,
+  port: MessagePort,
+  post: (message: FromWorker) => void,
+): Promise<ExtractedLayer> {
+  const chunks = chunksFrom(port); // listens at once: what was sent must not wait for the disk
+  await using blob: BlobIngest =
+    job.blobsRoot === undefined ? verifyOnly(job.blob) : await openIngest(job.blobsRoot, job.blob);
+  await using directory = await makeUnfinished(job.directory);
+  using extractor = new LayerExtractor(directory.path, job.limits, job.xattrs);
+  const layer = await extractArchive({
+    chunks,
+    blob,
+    diffId: job.diffId,
+    extractor,
+    limits: job.limits,
+    onConsumed: (compressedBytes, archiveBytes) => post({ kind: "consumed", compressedBytes, archiveBytes }),
+  });
+  await directory.publish();
+  return layer;
+}
+
+/** The chunks that are sent over a port, until their end; throws once the sender says stop or is gone. */
+function chunksFrom(port: MessagePort): AsyncIterable<Uint8Array> {
+  const queue: ToWorker[] = [];
+  let wake = Promise.withResolvers<void>();
+  const add = (message: ToWorker) => {
+    queue.push(message);
+    wake.resolve();
+  };
+  port.on("message", add);
+  port.on("close", () => add({ kind: "stop" }));
+  return (async function* () {
+    for (;;) {
+      const message = queue.shift();
+      if (message === undefined) {
+        await wake.promise;
+        wake = Promise.withResolvers<void>();
+      } else if (message.kind === "chunk") {
+        yield message.bytes;
+      } else if (message.kind === "end") {
+        return;
+      } else {
+        throw new CtlError("CANCELLED", {
+          reason: "CANCELLED",
+          what: "extract the layer",
+          why: "it is no longer wanted",
+        });
+      }
+    }
+  })();
+}
