@@ -1,6 +1,11 @@
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { identityOf, type ProcessIdentity } from "../../gateway/supervisor/process.ts";
-import type { Place } from "./place.ts";
+/** Where one daemon lives, and its name on the host: what a TestDaemon has, too. */
+export interface Place {
+  readonly root: string;
+  readonly run: string;
+  readonly instance: string;
+}
 
 export interface DaemonProcess {
   /** What it is to the daemon: `gateway`, a service's name, `postgres`, `conmon`, `container` or `other`. */
