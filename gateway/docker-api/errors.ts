@@ -1,0 +1,132 @@
+import { type CtlError, httpStatusOf } from "../../services/kit/errors.ts";
+
+/** How one reason differs from what its code says: Docker's status, Docker's words (clients match on both). */
+interface DockerAnswer {
+  readonly status?: number;
+  readonly message?: (error: CtlError, subject: string) => string;
+}
+
+export interface ErrorAnswer {
+  readonly status: number;
+  readonly message: string;
+}
+
+/** The error's own words, without what was being done: for texts that are Docker's already. */
+const why = (error: CtlError): string => error.why;
+
+/**
+ * Docker's own exceptions. The docker command chooses its exit codes 126 and 127 by words in the message; it pulls an
+ * image when `create` answers 404; clients look for "is not running", "already in use", "port is already allocated".
+ */
+const EXCEPTIONS: Readonly<Record<string, DockerAnswer>> = {
+  PAGE_NOT_FOUND: { message: () => "page not found" },
+  NOT_A_SWARM_MANAGER: {
+    status: 503,
+    message: () =>
+      'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',
+  },
+  API_VERSION_UNSUPPORTED: { message: why },
+  REQUEST_INVALID: { message: why },
+  BODY_TOO_LARGE: { status: 413, message: why },
+  NOT_SERVED: { message: why },
+
+  CONTAINER_NOT_FOUND: { message: (_, subject) => `No such container: ${subject}` },
+  CONTAINER_NAME_IN_USE: {
+    message: (error, subject) =>
+      `Conflict. The container name "/${quoted(error.what) ?? subject}" is already in use by container "${holderIn(error)}". You have to remove (or rename) that container to be able to reuse that name.`,
+  },
+  CONTAINER_NAME_INVALID: {
+    message: (error, subject) =>
+      `Invalid container name (${quoted(error.what) ?? subject}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
+  },
+  CONTAINER_RUNNING: {
+    message: (_, subject) =>
+      `cannot remove container "${subject}": container is running: stop the container before removing or force remove`,
+  },
+  CONTAINER_NOT_RUNNING: { message: (_, subject) => `container ${subject} is not running` },
+  CONTAINER_PAUSED: { message: (_, subject) => `Container ${subject} is already paused` },
+  CONTAINER_NOT_PAUSED: { message: (_, subject) => `Container ${subject} is not paused` },
+  COMMAND_MISSING: { status: 400, message: () => "no command specified" },
+  COMMAND_NOT_FOUND: { status: 400, message: (error) => runtimeFailure(error, "executable file not found in $PATH") },
+  COMMAND_NOT_EXECUTABLE: { status: 400, message: (error) => runtimeFailure(error, "permission denied") },
+  WORKING_DIRECTORY_INVALID: { status: 400, message: (error) => runtimeFailure(error, "OCI runtime create failed") },
+  RUNTIME_REFUSED: { status: 500, message: (error) => runtimeFailure(error, "OCI runtime create failed") },
+  EXEC_NOT_FOUND: { message: (_, subject) => `No such exec instance: ${subject}` },
+
+  IMAGE_NOT_FOUND: { message: (error, subject) => `No such image: ${quoted(error.what) ?? subject}` },
+  IMAGE_IN_USE: {
+    message: (error, subject) =>
+      `conflict: unable to remove repository reference "${subject}" (must force) - ${error.why}`,
+  },
+  REFERENCE_INVALID: { message: () => "invalid reference format" },
+  MANIFEST_UNKNOWN: {
+    status: 404,
+    message: (error, subject) =>
+      `manifest for ${quoted(error.what) ?? subject} not found: manifest unknown: manifest unknown`,
+  },
+  REPOSITORY_NOT_FOUND: { status: 404, message: pullDenied },
+  REGISTRY_DENIED: { status: 404, message: pullDenied },
+
+  NETWORK_NOT_FOUND: { message: (error, subject) => `network ${quoted(error.what) ?? subject} not found` },
+  NETWORK_NAME_IN_USE: {
+    message: (error, subject) => `network with name ${quoted(error.what) ?? subject} already exists`,
+  },
+  NETWORK_IN_USE: {
+    status: 403,
+    message: (error, subject) => `error while removing network: network ${subject} has active endpoints (${error.why})`,
+  },
+  NETWORK_BUILT_IN: {
+    status: 403,
+    message: (_, subject) => `${subject} is a pre-defined network and cannot be removed`,
+  },
+  SUBNET_IN_USE: {
+    status: 403,
+    message: () => "invalid pool request: Pool overlaps with other one on this address space",
+  },
+  ADDRESS_IN_USE: { status: 403, message: (error) => `Address already in use: ${error.why}` },
+  PORT_ALREADY_PUBLISHED: { status: 500, message: (error) => portRefused(error, "port is already allocated") },
+  PORT_HELD_BY_PROGRAM: { status: 500, message: (error) => portRefused(error, "address already in use") },
+
+  VOLUME_NOT_FOUND: { message: (error, subject) => `get ${quoted(error.what) ?? subject}: no such volume` },
+  VOLUME_IN_USE: { message: (error, subject) => `remove ${subject}: volume is in use - [${holdersIn(error)}]` },
+};
+
+/** What a client is told. `subject` is what the request's path names: a container, an image, a network, a volume. */
+export function errorAnswer(error: CtlError, subject: string): ErrorAnswer {
+  const exception = EXCEPTIONS[error.reason];
+  const status = exception?.status ?? httpStatusOf(error.code);
+  if (exception?.message !== undefined) return { status, message: exception.message(error, subject) };
+  return { status, message: error.fix === undefined ? error.message : `${error.message} (${error.fix})` };
+}
+
+/** The reasons that are answered in another way than their code says, for the tests that keep each of them. */
+export function exceptionalReasons(): string[] {
+  return Object.keys(EXCEPTIONS);
+}
+
+function runtimeFailure(error: CtlError, phrase: string): string {
+  const detail = error.why.includes(phrase) ? error.why : `${error.why}: ${phrase}`;
+  return `failed to create task for container: ${detail}`;
+}
+
+function portRefused(error: CtlError, phrase: string): string {
+  const detail = error.why.includes(phrase) ? error.why : `${error.why}: ${phrase}`;
+  return `failed to set up container networking: driver failed programming external connectivity on endpoint: ${detail}`;
+}
+
+function pullDenied(error: CtlError, subject: string): string {
+  return `pull access denied for ${quoted(error.what) ?? subject}, repository does not exist or may require 'docker login': denied: requested access to the resource is denied`;
+}
+
+/** Errors name the thing they speak of in double quotes, first of all. */
+function quoted(text: string): string | undefined {
+  return /"([^"]+)"/.exec(text)?.[1];
+}
+
+function holderIn(error: CtlError): string {
+  return /\b[0-9a-f]{12,64}\b/.exec(error.why)?.[0] ?? quoted(error.why) ?? "";
+}
+
+function holdersIn(error: CtlError): string {
+  return error.why.match(/\b[0-9a-f]{12,64}\b/g)?.join(", ") ?? error.why;
+}

@@ -1,0 +1,67 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import type { FastifyReply, FastifyRequest } from "fastify";
+
+/** A request whose client asked for the bare connection, and that connection. */
+export interface UpgradedRequest {
+  readonly stream: Duplex;
+  readonly response: ServerResponse;
+}
+
+export const upgradeOf = new WeakMap<IncomingMessage, UpgradedRequest>();
+
+/** Docker's clients ask with `Upgrade: tcp` for the stream of an attach or an exec. */
+export function isHijack(request: IncomingMessage): boolean {
+  const path = request.url?.split("?")[0] ?? "";
+  return (
+    request.method === "POST" &&
+    request.headers.upgrade?.toLowerCase() === "tcp" &&
+    /\/(containers\/[^/]+\/attach|exec\/[^/]+\/start)$/.test(path)
+  );
+}
+
+/** The client's two directions once the answer's headers are sent. */
+export interface RawStream {
+  /** What the client sends, until it closes its side. */
+  readonly input: AsyncIterable<Buffer>;
+  /** Resolves when the bytes are taken or the client is gone. */
+  write(data: Uint8Array): Promise<void>;
+  end(): void;
+}
+
+/**
+ * Answers the request with its headers and takes the connection: 101 for a client that asked for an upgrade, else 200
+ * with the request's body as input and a body that ends with the connection.
+ */
+export function hijack(request: FastifyRequest, reply: FastifyReply, contentType: string): RawStream {
+  reply.hijack();
+  const upgraded = upgradeOf.get(request.raw);
+  if (upgraded === undefined) return plainStream(request, reply, contentType);
+  const { stream, response } = upgraded;
+  const headers = Object.entries(response.getHeaders()).map(([name, value]) => `${name}: ${String(value)}\r\n`);
+  response.detachSocket(stream as Parameters<ServerResponse["detachSocket"]>[0]);
+  stream.write(
+    `HTTP/1.1 101 UPGRADED\r\nContent-Type: ${contentType}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n${headers.join("")}\r\n`,
+  );
+  return { input: stream, write: (data) => writeTo(stream, data), end: () => stream.end() };
+}
+
+function plainStream(request: FastifyRequest, reply: FastifyReply, contentType: string): RawStream {
+  const response = reply.raw;
+  response.useChunkedEncodingByDefault = false;
+  response.shouldKeepAlive = false;
+  response.writeHead(200, { "content-type": contentType });
+  response.flushHeaders();
+  return { input: request.raw, write: (data) => writeTo(response, data), end: () => response.end() };
+}
+
+/** Waits while the client does not read, so that its backlog stays where it came from. */
+export async function writeTo(target: Duplex | ServerResponse, data: Uint8Array): Promise<void> {
+  if (target.destroyed || target.writableEnded || target.write(data)) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  target.once("drain", resolve);
+  target.once("close", resolve);
+  await promise;
+  target.off("drain", resolve);
+  target.off("close", resolve);
+}

@@ -1,0 +1,117 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { AttachRequest, type Container, ContainerState } from "#proto/ctl/containers/v1/containers.ts";
+import { CtlError } from "../../../services/kit/errors.ts";
+import { nothing } from "../answer.ts";
+import type { ApiCall, DockerApiDeps } from "../deps.ts";
+import { encoderFor, MULTIPLEXED_STREAM, RAW_STREAM } from "../framing.ts";
+import { hijack } from "../hijack.ts";
+import { flag, integer, invalidRequest, type Query } from "../query.ts";
+import { carry } from "../session.ts";
+import { SessionInput } from "../session-input.ts";
+import type { TerminalSessions } from "../terminal-sessions.ts";
+import { isRunning } from "../translate/container-state.ts";
+import { type ById, inspectContainer } from "./containers.ts";
+
+/** `docker attach`, and the streams of `docker run`. */
+export function attachRoutes(app: FastifyInstance, deps: DockerApiDeps, sessions: TerminalSessions): void {
+  app.post<ById>("/containers/:id/attach", { config: { isStreaming: true } }, async (request, reply) => {
+    const container = await inspectContainer(request.params.id, deps, request.call);
+    refuseStandstill(container);
+    await attach(container, { request, reply, deps, sessions });
+    return reply;
+  });
+  app.post<ById>("/containers/:id/resize", async (request, reply) => {
+    const size = sizeOf(request.query);
+    const { id, state } = await inspectContainer(request.params.id, deps, request.call);
+    if (state !== ContainerState.RUNNING) throw notRunning(id);
+    if (!sessions.resize(id, size)) await resizeOnce(id, size, deps, request.call);
+    return nothing(reply, 200);
+  });
+}
+
+interface Exchange {
+  readonly request: FastifyRequest<ById>;
+  readonly reply: FastifyReply;
+  readonly deps: DockerApiDeps;
+  readonly sessions: TerminalSessions;
+}
+
+async function attach(container: Container, { request, reply, deps, sessions }: Exchange): Promise<void> {
+  const isTty = container.spec?.tty ?? false;
+  const open = openRequest(container, request.query);
+  const input = new SessionInput();
+  const events = deps.containers.attach(opened(open, input), request.call)[Symbol.asyncIterator]();
+  using _session = sessions.open(container.id, input);
+  try {
+    await events.next(); // `attached`: from here on no output is missed, so the client may start the container
+  } catch (error) {
+    input.close();
+    throw error;
+  }
+  const isNamed = request.apiVersion.minor >= 42 && !isTty;
+  const raw = hijack(request, reply, isNamed ? MULTIPLEXED_STREAM : RAW_STREAM);
+  await carry({ raw, input, events, encode: encoderFor(isTty), hasStdin: open.stdin });
+}
+
+function openRequest(container: Container, query: Query) {
+  const streams = flag(query, "stream");
+  return {
+    ref: container.id,
+    stdin: streams && flag(query, "stdin") && (container.spec?.openStdin ?? false),
+    stdout: flag(query, "stdout"),
+    stderr: flag(query, "stderr"),
+    logs: flag(query, "logs"),
+    position: undefined,
+    awaitStart: !isRunning(container),
+  };
+}
+
+async function* opened(open: ReturnType<typeof openRequest>, input: SessionInput): AsyncGenerator<AttachRequest> {
+  yield { input: { $case: "open", value: open } };
+  yield* input;
+}
+
+/** Nobody of this gateway's clients is attached: the size travels on an attachment that is made for it. */
+async function resizeOnce(
+  ref: string,
+  size: ReturnType<typeof sizeOf>,
+  deps: DockerApiDeps,
+  call: ApiCall,
+): Promise<void> {
+  const requests = async function* (): AsyncGenerator<AttachRequest> {
+    yield AttachRequest.fromPartial({ input: { $case: "open", value: { ref } } });
+    yield { input: { $case: "resize", value: size } };
+  };
+  for await (const { event } of deps.containers.attach(requests(), call)) {
+    if (event?.$case === "attached") return;
+  }
+}
+
+export function sizeOf(query: Query) {
+  const rows = integer(query, "h");
+  const columns = integer(query, "w");
+  const isSize = (value: number | undefined) => value !== undefined && value >= 0 && value < 65_536;
+  if (!isSize(rows) || !isSize(columns)) throw invalidRequest("invalid resize height or width");
+  return { rows: rows ?? 0, columns: columns ?? 0 };
+}
+
+function refuseStandstill({ id, state }: Container): void {
+  if (state === ContainerState.PAUSED) {
+    throw conflict(`container ${id} is paused, unpause the container before attach`);
+  }
+  if (state === ContainerState.RESTARTING) {
+    throw conflict(`container ${id} is restarting, wait until the container is running`);
+  }
+}
+
+function conflict(why: string): CtlError {
+  return new CtlError("FAILED_PRECONDITION", { reason: "REQUEST_INVALID", what: "attach", why });
+}
+
+function notRunning(id: string): CtlError {
+  return new CtlError("FAILED_PRECONDITION", {
+    reason: "CONTAINER_NOT_RUNNING",
+    what: `resize the terminal of container "${id}"`,
+    why: "it does not run",
+  });
+}

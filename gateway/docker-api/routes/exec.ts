@@ -1,0 +1,167 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { z } from "zod";
+import { type ExecRequest, ExecSpec, type InspectExecResponse } from "#proto/ctl/containers/v1/containers.ts";
+import { type CtlError, isCtlError } from "../../../services/kit/errors.ts";
+import { json, nothing } from "../answer.ts";
+import { jsonBody, optionalJsonBody } from "../body.ts";
+import type { DockerApiDeps } from "../deps.ts";
+import { errorAnswer } from "../errors.ts";
+import { encoderFor, MULTIPLEXED_STREAM, RAW_STREAM } from "../framing.ts";
+import { hijack } from "../hijack.ts";
+import { invalidRequest } from "../query.ts";
+import { carry } from "../session.ts";
+import { SessionInput } from "../session-input.ts";
+import type { TerminalSessions } from "../terminal-sessions.ts";
+import { goBoolean, goList, goObject, goString, goStrings, goStrSlice } from "../translate/go-json.ts";
+import { sizeOf } from "./attach.ts";
+import type { ById } from "./containers.ts";
+
+/** `docker exec`: made, started with its streams, looked at for the exit code. */
+export function execRoutes(app: FastifyInstance, deps: DockerApiDeps, sessions: TerminalSessions): void {
+  app.post<ById>("/containers/:id/exec", async (request, reply) => {
+    const spec = execSpec(jsonBody(createExecBody, request.body, request.headers));
+    const { execId } = await deps.containers.createExec({ ref: request.params.id, spec }, request.call);
+    return json(reply, { Id: execId }, 201);
+  });
+  app.get<ById>("/exec/:id/json", async (request, reply) => {
+    const exec = await deps.containers.inspectExec({ execId: request.params.id }, request.call);
+    return json(reply, execInspect(exec));
+  });
+  app.post<ById>("/exec/:id/resize", async (request, reply) => {
+    const size = sizeOf(request.query);
+    await deps.containers.inspectExec({ execId: request.params.id }, request.call);
+    sessions.resize(request.params.id, size);
+    return nothing(reply, 200);
+  });
+  app.post<ById>("/exec/:id/start", async (request, reply) => {
+    const body = optionalJsonBody(startExecBody, request.body, request.headers);
+    const exchange = { request, reply, deps, sessions };
+    await (body.Detach ? startDetached(body, exchange) : startAttached(body, exchange));
+    return reply;
+  });
+}
+
+const createExecBody = goObject({
+  AttachStdin: goBoolean,
+  AttachStdout: goBoolean,
+  AttachStderr: goBoolean,
+  Tty: goBoolean,
+  Env: goStrings,
+  Cmd: goStrSlice,
+  Privileged: goBoolean,
+  User: goString,
+  WorkingDir: goString,
+});
+
+function execSpec(body: (typeof createExecBody)["_output"]): ExecSpec {
+  if ((body.Cmd ?? []).length === 0) throw invalidRequest("No exec command specified");
+  return ExecSpec.fromPartial({
+    command: body.Cmd ?? [],
+    env: body.Env,
+    workingDir: body.WorkingDir,
+    user: body.User,
+    tty: body.Tty,
+    stdin: body.AttachStdin,
+    stdout: body.AttachStdout,
+    stderr: body.AttachStderr,
+    privileged: body.Privileged,
+    detach: !body.AttachStdin && !body.AttachStdout && !body.AttachStderr,
+  });
+}
+
+const startExecBody = goObject({
+  Detach: goBoolean,
+  Tty: goBoolean,
+  ConsoleSize: goList(z.int()),
+});
+
+type StartExecBody = (typeof startExecBody)["_output"];
+
+interface Exchange {
+  readonly request: FastifyRequest<ById>;
+  readonly reply: FastifyReply;
+  readonly deps: DockerApiDeps;
+  readonly sessions: TerminalSessions;
+}
+
+async function startDetached(body: StartExecBody, { request, reply, deps }: Exchange): Promise<void> {
+  const events = deps.containers.exec(opened(request.params.id, body, undefined), request.call);
+  for await (const { event } of events) {
+    if (event?.$case === "started") break;
+  }
+  nothing(reply, 200);
+}
+
+async function startAttached(body: StartExecBody, { request, reply, deps, sessions }: Exchange): Promise<void> {
+  const { spec } = await deps.containers.inspectExec({ execId: request.params.id }, request.call);
+  const isTty = body.Tty;
+  const input = new SessionInput();
+  const events = deps.containers.exec(opened(request.params.id, body, input), request.call)[Symbol.asyncIterator]();
+  using _session = sessions.open(request.params.id, input);
+  const failure = await started(events);
+  if (failure !== undefined) input.close();
+  const isNamed = request.apiVersion.minor >= 42 && !isTty;
+  const raw = hijack(request, reply, isNamed ? MULTIPLEXED_STREAM : RAW_STREAM);
+  if (failure === undefined) {
+    await carry({ raw, input, events, encode: encoderFor(isTty), hasStdin: spec?.stdin ?? false });
+    return;
+  }
+  await raw.write(Buffer.from(`${errorAnswer(failure, request.params.id).message}\r\n`));
+  raw.end();
+}
+
+/** Docker says in the stream what the runtime refused: the client then asks for the exit code. Other errors are thrown. */
+async function started(events: AsyncIterator<unknown>): Promise<CtlError | undefined> {
+  try {
+    await events.next();
+    return undefined;
+  } catch (error) {
+    const refusals = ["COMMAND_NOT_FOUND", "COMMAND_NOT_EXECUTABLE", "RUNTIME_REFUSED"];
+    if (isCtlError(error) && refusals.includes(error.reason)) return error;
+    throw error;
+  }
+}
+
+async function* opened(
+  execId: string,
+  body: StartExecBody,
+  input: SessionInput | undefined,
+): AsyncGenerator<ExecRequest> {
+  const [rows, columns] = body.ConsoleSize;
+  yield {
+    input: {
+      $case: "open",
+      value: {
+        ref: "",
+        exec: { $case: "execId", value: execId },
+        detach: body.Detach,
+        size: rows === undefined || columns === undefined ? undefined : { rows, columns },
+      },
+    },
+  };
+  if (input !== undefined) yield* input;
+}
+
+function execInspect(exec: InspectExecResponse) {
+  const spec = exec.spec ?? ExecSpec.fromPartial({});
+  const [entrypoint = "", ...args] = spec.command;
+  return {
+    ID: exec.execId,
+    Running: exec.running,
+    ExitCode: exec.exitCode ?? null,
+    ProcessConfig: {
+      tty: spec.tty,
+      entrypoint,
+      arguments: args,
+      privileged: spec.privileged,
+      ...(spec.user === "" ? {} : { user: spec.user }),
+    },
+    OpenStdin: spec.stdin,
+    OpenStderr: spec.stderr,
+    OpenStdout: spec.stdout,
+    CanRemove: false,
+    ContainerID: exec.containerId,
+    DetachKeys: "",
+    Pid: exec.pid,
+  };
+}

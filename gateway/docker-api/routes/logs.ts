@@ -1,0 +1,82 @@
+import type { FastifyInstance } from "fastify";
+import { type LogRecord, type OutputStream, ReadLogsRequest } from "#proto/ctl/containers/v1/containers.ts";
+import { streamed } from "../answer.ts";
+import type { ApiCall, DockerApiDeps } from "../deps.ts";
+import { encoderFor, MULTIPLEXED_STREAM, RAW_STREAM } from "../framing.ts";
+import { flag, integer, invalidRequest, type Query, text } from "../query.ts";
+import { parseTime, rfc3339NanoPadded } from "../translate/times.ts";
+import { type ById, inspectContainer } from "./containers.ts";
+
+/** `docker logs`, of what was and of what comes. */
+export function logRoutes(app: FastifyInstance, deps: DockerApiDeps): void {
+  app.get<ById>("/containers/:id/logs", async (request, reply) => {
+    const wanted = logsRequest(request.params.id, request.query);
+    const container = await inspectContainer(request.params.id, deps, request.call);
+    const isTty = container.spec?.tty ?? false;
+    const isNamed = request.apiVersion.minor >= 42 && !isTty;
+    const source = logBytes(wanted, { isTty, hasTimestamps: flag(request.query, "timestamps") }, deps, request.call);
+    await streamed(reply, source, {
+      contentType: isNamed ? MULTIPLEXED_STREAM : RAW_STREAM,
+      isFlushedAtOnce: wanted.follow,
+    });
+    return reply;
+  });
+}
+
+function logsRequest(ref: string, query: Query): ReadLogsRequest {
+  const stdout = flag(query, "stdout");
+  const stderr = flag(query, "stderr");
+  if (!stdout && !stderr) throw invalidRequest("Bad parameters: you must choose at least one stream");
+  return ReadLogsRequest.fromPartial({
+    ref,
+    stdout,
+    stderr,
+    follow: flag(query, "follow"),
+    ...tailOf(query),
+    ...timeOf("since", query),
+    ...timeOf("until", query),
+  });
+}
+
+/** Docker takes whatever is no number for `all`. */
+function tailOf(query: Query): { tail?: number } {
+  const value = text(query, "tail");
+  return /^\d{1,15}$/.test(value) ? { tail: integer(query, "tail") ?? 0 } : {};
+}
+
+function timeOf(name: "since" | "until", query: Query) {
+  const value = text(query, name);
+  if (value === "" || value === "0") return {};
+  const time = parseTime(value);
+  if (time === undefined) throw invalidRequest(`invalid value for "${name}": ${value}`);
+  return { [name]: time };
+}
+
+interface LogShape {
+  readonly isTty: boolean;
+  readonly hasTimestamps: boolean;
+}
+
+async function* logBytes(
+  wanted: ReadLogsRequest,
+  { isTty, hasTimestamps }: LogShape,
+  deps: DockerApiDeps,
+  call: ApiCall,
+): AsyncGenerator<Uint8Array> {
+  const encode = encoderFor(isTty);
+  const stamped = hasTimestamps ? withTimestamps() : (record: LogRecord) => record.data;
+  for await (const { records } of deps.containers.readLogs(wanted, call)) {
+    for (const record of records) yield encode(record.stream, stamped(record));
+  }
+}
+
+/** The time stands before a line, not before each part of one. */
+function withTimestamps(): (record: LogRecord) => Uint8Array {
+  const isWithinLine: Partial<Record<OutputStream, boolean>> = {};
+  return (record) => {
+    const isLineStart = !isWithinLine[record.stream];
+    isWithinLine[record.stream] = !record.isLineEnd;
+    if (!isLineStart) return record.data;
+    return Buffer.concat([Buffer.from(`${rfc3339NanoPadded(record.time)} `), record.data]);
+  };
+}

@@ -1,0 +1,80 @@
+import type { FastifyInstance } from "fastify";
+import { CreateNetworkRequest, Network } from "#proto/ctl/networks/v1/networks.ts";
+import { json, nothing } from "../answer.ts";
+import { jsonBody } from "../body.ts";
+import type { DockerApiDeps } from "../deps.ts";
+import { allPages } from "../pages.ts";
+import { filters, invalidRequest, type Query } from "../query.ts";
+import { goBoolean, goList, goObject, goString, goStringMap } from "../translate/go-json.ts";
+import { networkInspect, networkSummary } from "../translate/network.ts";
+import type { ById } from "./containers.ts";
+import { notServed } from "./unserved.ts";
+
+const NETWORK_FILTERS = ["dangling", "driver", "id", "label", "name", "scope", "type"] as const;
+
+export function networkRoutes(app: FastifyInstance, deps: DockerApiDeps): void {
+  app.get<{ Querystring: Query }>("/networks", async (request, reply) => {
+    const wanted = filters(request.query, NETWORK_FILTERS);
+    const networks = await allPages(
+      (page) => deps.networks.listNetworks({ filters: wanted, ...page }, request.call),
+      (response) => response.networks,
+    );
+    const hasContainers = request.apiVersion.minor < 52;
+    return json(
+      reply,
+      networks.map((network) => networkSummary(network, hasContainers)),
+    );
+  });
+  app.get<ById>("/networks/:id", async (request, reply) => {
+    const { network } = await deps.networks.inspectNetwork({ ref: request.params.id }, request.call);
+    return json(reply, networkInspect(network ?? Network.fromPartial({})));
+  });
+  app.post("/networks/create", async (request, reply) => {
+    const body = jsonBody(createNetworkBody, request.body, request.headers);
+    request.subject = body.Name;
+    const { network } = await deps.networks.createNetwork(networkRequest(body), request.call);
+    return json(reply, { Id: network?.id ?? "", Warning: "" }, 201);
+  });
+  app.delete<ById>("/networks/:id", async (request, reply) => {
+    await deps.networks.removeNetwork({ ref: request.params.id, force: false }, request.call);
+    return nothing(reply);
+  });
+  app.post<ById>("/networks/:id/connect", () => notServed("docker network connect"));
+  app.post<ById>("/networks/:id/disconnect", () => notServed("docker network disconnect"));
+}
+
+const createNetworkBody = goObject({
+  Name: goString,
+  Driver: goString,
+  Internal: goBoolean,
+  Attachable: goBoolean,
+  Ingress: goBoolean,
+  ConfigOnly: goBoolean,
+  EnableIPv6: goBoolean,
+  IPAM: goObject({
+    Driver: goString,
+    Config: goList(goObject({ Subnet: goString, IPRange: goString, Gateway: goString })),
+  }),
+  Options: goStringMap,
+  Labels: goStringMap,
+});
+
+function networkRequest(body: (typeof createNetworkBody)["_output"]): CreateNetworkRequest {
+  if (body.Name === "") throw invalidRequest("invalid name: name is empty");
+  if (body.Ingress || body.ConfigOnly) throw invalidRequest("swarm networks are not supported");
+  if (body.EnableIPv6) throw invalidRequest("EnableIPv6 is not supported");
+  if (!["", "default"].includes(body.IPAM.Driver)) throw invalidRequest(`IPAM driver "${body.IPAM.Driver}" not found`);
+  return CreateNetworkRequest.fromPartial({
+    name: body.Name,
+    driver: body.Driver,
+    isInternal: body.Internal,
+    isAttachable: body.Attachable,
+    labels: body.Labels,
+    options: body.Options,
+    pools: body.IPAM.Config.map(({ Subnet, IPRange, Gateway }) => ({
+      subnet: Subnet,
+      ipRange: IPRange,
+      gateway: Gateway,
+    })),
+  });
+}

@@ -1,0 +1,88 @@
+import type { FastifyInstance } from "fastify";
+import { z } from "zod";
+import { RegistryAuth } from "#proto/ctl/images/v1/images.ts";
+import { jsonLine, streamed } from "../answer.ts";
+import type { ApiCall, DockerApiDeps } from "../deps.ts";
+import { parsePlatform } from "../platform.ts";
+import { invalidRequest, type Query, text } from "../query.ts";
+import { goObject, goString } from "../translate/go-json.ts";
+import { PullProgress } from "../translate/pull-progress.ts";
+import { notServed } from "./unserved.ts";
+
+/** `docker pull`, with its stream of progress. */
+export function pullRoutes(app: FastifyInstance, deps: DockerApiDeps): void {
+  app.post<{ Querystring: Query }>("/images/create", { config: { isStreaming: true } }, async (request, reply) => {
+    if (text(request.query, "fromSrc") !== "") notServed("docker import");
+    const target = pullTarget(text(request.query, "fromImage"), text(request.query, "tag"));
+    request.subject = target.reference;
+    const auth = registryAuth(request.headers["x-registry-auth"]);
+    const platform = parsePlatform(text(request.query, "platform"));
+    await streamed(reply, progressOf({ ...target, auth, platform }, deps, request.call), {
+      contentType: "application/json",
+      isFlushedAtOnce: false,
+      failure: (message) => jsonLine({ errorDetail: { message }, error: message }),
+    });
+    return reply;
+  });
+}
+
+export interface PullTarget {
+  /** As it is asked of the images service. */
+  readonly reference: string;
+  readonly repository: string;
+  /** Or the digest. */
+  readonly tag: string;
+}
+
+/** Name and tag come apart or together; a client that names neither tag nor digest gets `latest`, not all tags. */
+export function pullTarget(fromImage: string, tag: string): PullTarget {
+  if (fromImage === "") throw invalidRequest("invalid reference format");
+  const [name = "", digest] = fromImage.split("@");
+  const colon = name.lastIndexOf(":");
+  const isTagged = colon > name.lastIndexOf("/");
+  const repository = isTagged ? name.slice(0, colon) : name;
+  const shown = repository.replace(/^docker\.io\//, "");
+  const wanted = digest ?? (tag || (isTagged ? name.slice(colon + 1) : "latest"));
+  const separator = wanted.includes(":") ? "@" : ":";
+  return { reference: `${repository}${separator}${wanted}`, repository: shown, tag: wanted };
+}
+
+type PullWanted = PullTarget & {
+  readonly auth: RegistryAuth | undefined;
+  readonly platform: ReturnType<typeof parsePlatform>;
+};
+
+async function* progressOf(wanted: PullWanted, deps: DockerApiDeps, call: ApiCall): AsyncGenerator<Uint8Array> {
+  const { reference, auth, platform } = wanted;
+  const progress = new PullProgress(wanted);
+  for await (const response of deps.images.pull({ reference, auth, platform }, call)) yield* progress.lines(response);
+}
+
+const authHeader = goObject({
+  username: goString,
+  password: goString,
+  identitytoken: goString,
+  registrytoken: goString,
+});
+
+/** `X-Registry-Auth`: base64url of JSON. A header that cannot be read counts as none, as in Docker. */
+export function registryAuth(header: string | string[] | undefined): RegistryAuth | undefined {
+  if (typeof header !== "string" || header === "") return undefined;
+  const parsed = z
+    .string()
+    .transform(jsonOf)
+    .pipe(authHeader)
+    .safeParse(Buffer.from(header, "base64").toString("utf8"));
+  if (!parsed.success) return undefined;
+  const { username, password, identitytoken, registrytoken } = parsed.data;
+  if (username === "" && identitytoken === "" && registrytoken === "") return undefined;
+  return RegistryAuth.fromPartial({ username, password, identityToken: identitytoken, registryToken: registrytoken });
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,59 @@
+import type { FastifyInstance } from "fastify";
+import { CtlError } from "../../../services/kit/errors.ts";
+
+const SWARM = ["/swarm", "/services", "/tasks", "/nodes", "/secrets", "/configs"] as const;
+
+/** What is still to come, by method and path. */
+const MISSING = [
+  ["POST", "/build", "docker build"],
+  ["POST", "/build/*", "docker builder"],
+  ["POST", "/session", "BuildKit"],
+  ["POST", "/grpc", "BuildKit"],
+  ["POST", "/commit", "docker commit"],
+  ["POST", "/auth", "docker login"],
+  ["GET", "/images/search", "docker search"],
+  ["GET", "/images/get", "docker save"],
+  ["POST", "/images/load", "docker load"],
+  ["POST", "/images/prune", "docker image prune"],
+  ["POST", "/containers/prune", "docker container prune"],
+  ["POST", "/networks/prune", "docker network prune"],
+  ["POST", "/volumes/prune", "docker volume prune"],
+  ["GET", "/system/df", "docker system df"],
+  ["GET", "/distribution/*", "docker manifest"],
+  ["GET", "/containers/:id/stats", "docker stats"],
+  ["GET", "/containers/:id/changes", "docker diff"],
+  ["GET", "/containers/:id/export", "docker export"],
+  ["POST", "/containers/:id/update", "docker update"],
+  ["GET", "/containers/:id/archive", "docker cp"],
+  ["HEAD", "/containers/:id/archive", "docker cp"],
+  ["PUT", "/containers/:id/archive", "docker cp"],
+  ["GET", "/containers/:id/attach/ws", "attaching by websocket"],
+] as const;
+
+/** Swarm's pages say that this is no swarm; what is still to come says so plainly. */
+export function unservedRoutes(app: FastifyInstance): void {
+  for (const prefix of SWARM) {
+    for (const url of [prefix, `${prefix}/*`]) app.all(url, { config: { isStreaming: true } }, notASwarm);
+  }
+  app.get("/plugins", (_request, reply) => reply.header("content-type", "application/json").send(Buffer.from("[]\n")));
+  for (const [method, url, feature] of MISSING) {
+    app.route({ method, url, config: { isStreaming: true }, handler: () => notServed(feature) });
+  }
+}
+
+function notASwarm(): never {
+  throw new CtlError("UNAVAILABLE", {
+    reason: "NOT_A_SWARM_MANAGER",
+    what: "serve the request",
+    why: "ctl has no swarm mode",
+  });
+}
+
+/** Throws UNIMPLEMENTED NOT_SERVED. */
+export function notServed(feature: string): never {
+  throw new CtlError("UNIMPLEMENTED", {
+    reason: "NOT_SERVED",
+    what: "serve the request",
+    why: `${feature} is not served by ctl yet`,
+  });
+}

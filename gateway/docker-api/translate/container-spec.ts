@@ -1,0 +1,205 @@
+import { ContainerSpec, Resources, RestartMode, RestartPolicy } from "#proto/ctl/containers/v1/spec.ts";
+import { Healthcheck } from "#proto/ctl/images/v1/images.ts";
+import { EndpointRequest, PortRequest } from "#proto/ctl/networks/v1/networks.ts";
+import { invalidRequest } from "../query.ts";
+import type { CreateBody, HostConfigBody } from "./create-body.ts";
+import { mountRequests } from "./mount-requests.ts";
+
+/** Docker's create request as ctl's wish. Throws INVALID_ARGUMENT REQUEST_INVALID, also for what ctl does not have. */
+export function containerSpec(name: string, platform: string, body: CreateBody): ContainerSpec {
+  const host = body.HostConfig;
+  refuseUnknown(host);
+  return ContainerSpec.fromPartial({
+    ...process(body),
+    ...isolation(host),
+    ...names(host),
+    name: name.replace(/^\//, ""),
+    image: body.Image,
+    labels: body.Labels,
+    restart: restartPolicy(host),
+    autoRemove: host.AutoRemove,
+    resources: resources(host),
+    mounts: mountRequests(body),
+    endpoints: endpoints(body),
+    ports: portRequests(host.PortBindings),
+    publishAll: host.PublishAllPorts,
+    exposedPorts: body.ExposedPorts,
+    logDriver: host.LogConfig.Type,
+    logOptions: host.LogConfig.Config,
+    annotations: host.Annotations,
+    platform,
+  });
+}
+
+/** A client whose wish is not fulfilled is told so, not given a container without it. */
+function refuseUnknown(host: HostConfigBody): void {
+  const asked = {
+    Links: host.Links,
+    VolumesFrom: host.VolumesFrom,
+    DeviceRequests: host.DeviceRequests,
+    DeviceCgroupRules: host.DeviceCgroupRules,
+  };
+  for (const [field, values] of Object.entries(asked)) {
+    if (values.length > 0) throw invalidRequest(`HostConfig.${field} is not supported`);
+  }
+}
+
+function process(body: CreateBody) {
+  const attach = [
+    ...(body.AttachStdin ? ["stdin"] : []),
+    ...(body.AttachStdout ? ["stdout"] : []),
+    ...(body.AttachStderr ? ["stderr"] : []),
+  ];
+  // Docker's clients write `--entrypoint ""` as [""]
+  const entrypoint = body.Entrypoint?.length === 1 && body.Entrypoint[0] === "" ? [] : body.Entrypoint;
+  const isCleared = entrypoint !== undefined && (entrypoint.length > 0 || body.Entrypoint?.length === 1);
+  return {
+    ...(isCleared ? { entrypoint: { values: entrypoint } } : {}),
+    command: body.Cmd ?? [],
+    env: body.Env,
+    workingDir: body.WorkingDir,
+    user: body.User,
+    hostname: body.Hostname,
+    domainname: body.Domainname,
+    tty: body.Tty,
+    openStdin: body.OpenStdin,
+    stdinOnce: body.StdinOnce,
+    stopSignal: body.StopSignal,
+    ...(typeof body.StopTimeout === "number" ? { stopTimeoutS: body.StopTimeout } : {}),
+    attach,
+    ...(body.Healthcheck === undefined ? {} : { healthcheck: healthcheckOf(body.Healthcheck) }),
+  };
+}
+
+function healthcheckOf(check: NonNullable<CreateBody["Healthcheck"]>): Healthcheck | undefined {
+  const isSet = check.Test.length > 0 || check.Interval > 0 || check.Retries > 0 || check.Timeout > 0;
+  if (!isSet) return undefined;
+  return Healthcheck.fromPartial({
+    test: check.Test,
+    intervalNs: check.Interval,
+    timeoutNs: check.Timeout,
+    startPeriodNs: check.StartPeriod,
+    startIntervalNs: check.StartInterval,
+    retries: check.Retries,
+  });
+}
+
+function isolation(host: HostConfigBody) {
+  return {
+    readOnlyRootfs: host.ReadonlyRootfs,
+    capAdd: host.CapAdd ?? [],
+    capDrop: host.CapDrop ?? [],
+    privileged: host.Privileged,
+    securityOptions: host.SecurityOpt,
+    groups: host.GroupAdd,
+    init: host.Init,
+    sysctls: host.Sysctls,
+    shmSizeBytes: host.ShmSize,
+    ...(host.OomScoreAdj === 0 ? {} : { oomScoreAdj: host.OomScoreAdj }),
+    ipcMode: host.IpcMode,
+    pidMode: host.PidMode,
+    utsMode: host.UTSMode,
+    cgroupnsMode: host.CgroupnsMode,
+    usernsMode: host.UsernsMode,
+    ulimits: host.Ulimits.map(({ Name, Soft, Hard }) => ({ name: Name, soft: Soft, hard: Hard })),
+    devices: host.Devices.map((device) => ({
+      hostPath: device.PathOnHost,
+      containerPath: device.PathInContainer,
+      permissions: device.CgroupPermissions,
+    })),
+  };
+}
+
+function names(host: HostConfigBody) {
+  return {
+    dnsServers: host.Dns,
+    dnsSearch: host.DnsSearch,
+    dnsOptions: host.DnsOptions,
+    extraHosts: host.ExtraHosts,
+  };
+}
+
+const RESTART_MODES: Readonly<Record<string, RestartMode>> = {
+  "": RestartMode.NO,
+  no: RestartMode.NO,
+  always: RestartMode.ALWAYS,
+  "unless-stopped": RestartMode.UNLESS_STOPPED,
+  "on-failure": RestartMode.ON_FAILURE,
+};
+
+function restartPolicy({ RestartPolicy: policy, AutoRemove }: HostConfigBody): RestartPolicy {
+  const mode = RESTART_MODES[policy.Name];
+  const maxRetries = policy.MaximumRetryCount;
+  if (mode === undefined) throw invalidRequest(`invalid restart policy: unknown policy '${policy.Name}'`);
+  if (maxRetries < 0) throw invalidRequest("invalid restart policy: maximum retry count cannot be negative");
+  if (maxRetries > 0 && mode !== RestartMode.ON_FAILURE) {
+    throw invalidRequest("invalid restart policy: maximum retry count can only be used with 'on-failure'");
+  }
+  if (AutoRemove && mode !== RestartMode.NO) {
+    throw invalidRequest("can't create 'AutoRemove' container with restart policy");
+  }
+  return RestartPolicy.fromPartial({ mode, maxRetries });
+}
+
+function resources(host: HostConfigBody): Resources {
+  return Resources.fromPartial({
+    memoryBytes: host.Memory,
+    memorySwapBytes: host.MemorySwap,
+    memoryReservationBytes: host.MemoryReservation,
+    nanoCpus: host.NanoCpus,
+    cpuShares: host.CpuShares,
+    cpuPeriodUs: host.CpuPeriod,
+    cpuQuotaUs: host.CpuQuota,
+    cpusetCpus: host.CpusetCpus,
+    cpusetMems: host.CpusetMems,
+    pidsLimit: Math.max(host.PidsLimit, 0), // -1 is no limit too
+    blkioWeight: host.BlkioWeight,
+    oomKillDisable: host.OomKillDisable,
+  });
+}
+
+/** The network of NetworkMode first, then the others that are asked for by name. */
+function endpoints(body: CreateBody): EndpointRequest[] {
+  const asked = body.NetworkingConfig.EndpointsConfig;
+  const mode = networkOf(body.HostConfig.NetworkMode);
+  const first = asked[mode] ?? (mode === "bridge" ? asked["default"] : undefined);
+  const others = Object.entries(asked).filter(([name]) => networkOf(name) !== mode);
+  const hasChoice = others.length > 0 && body.HostConfig.NetworkMode === "";
+  const chosen = hasChoice ? others : [[mode, first] as const, ...others];
+  return chosen.map(([network, settings], index) =>
+    EndpointRequest.fromPartial({
+      network,
+      aliases: settings?.Aliases ?? [],
+      ipv4Address: settings?.IPAMConfig.IPv4Address ?? "",
+      macAddress: settings?.MacAddress || (index === 0 ? body.MacAddress : ""),
+    }),
+  );
+}
+
+function networkOf(mode: string): string {
+  return mode === "" || mode === "default" ? "bridge" : mode;
+}
+
+function portRequests(bindings: HostConfigBody["PortBindings"]): PortRequest[] {
+  return Object.entries(bindings).flatMap(([port, hosts]) => {
+    const [number = "", protocol = "tcp"] = port.split("/");
+    const containerPort = portNumber(number, port);
+    const wanted = hosts.length === 0 ? [{ HostIp: "", HostPort: "" }] : hosts;
+    return wanted.map(({ HostIp, HostPort }) => {
+      const [first = "", last = ""] = HostPort.split("-");
+      return PortRequest.fromPartial({
+        containerPort,
+        protocol: protocol.toLowerCase(),
+        hostIp: HostIp === "0.0.0.0" ? "" : HostIp,
+        hostPort: first === "" ? 0 : portNumber(first, HostPort),
+        hostPortEnd: last === "" ? 0 : portNumber(last, HostPort),
+      });
+    });
+  });
+}
+
+function portNumber(text: string, whole: string): number {
+  const number = Number(text);
+  if (/^\d{1,5}$/.test(text) && number < 65_536) return number;
+  throw invalidRequest(`invalid port specification: "${whole}"`);
+}

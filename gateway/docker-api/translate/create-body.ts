@@ -1,0 +1,130 @@
+import { z } from "zod";
+import {
+  goBoolean,
+  goInteger,
+  goList,
+  goMap,
+  goObject,
+  goSet,
+  goString,
+  goStringMap,
+  goStrings,
+  goStrSlice,
+} from "./go-json.ts";
+
+const endpointSettings = goObject({
+  IPAMConfig: goObject({ IPv4Address: goString, IPv6Address: goString }),
+  Aliases: goStrings,
+  Links: goStrings,
+  MacAddress: goString,
+});
+
+export const healthcheckBody = goObject({
+  Test: goStrings,
+  Interval: goInteger,
+  Timeout: goInteger,
+  StartPeriod: goInteger,
+  StartInterval: goInteger,
+  Retries: goInteger,
+});
+
+const mount = goObject({
+  Type: goString,
+  Source: goString,
+  Target: goString,
+  ReadOnly: goBoolean,
+  BindOptions: goObject({ Propagation: goString, CreateMountpoint: goBoolean }),
+  VolumeOptions: goObject({
+    NoCopy: goBoolean,
+    Labels: goStringMap,
+    DriverConfig: goObject({ Name: goString, Options: goStringMap }),
+    Subpath: goString,
+  }),
+  TmpfsOptions: goObject({ SizeBytes: goInteger, Mode: goInteger, Options: goList(goStrings) }),
+});
+
+const resources = {
+  CpuShares: goInteger,
+  Memory: goInteger,
+  NanoCpus: goInteger,
+  BlkioWeight: goInteger,
+  CpuPeriod: goInteger,
+  CpuQuota: goInteger,
+  CpusetCpus: goString,
+  CpusetMems: goString,
+  Devices: goList(goObject({ PathOnHost: goString, PathInContainer: goString, CgroupPermissions: goString })),
+  DeviceRequests: goList(z.unknown()),
+  DeviceCgroupRules: goStrings,
+  MemoryReservation: goInteger,
+  MemorySwap: goInteger,
+  OomKillDisable: goBoolean,
+  PidsLimit: goInteger,
+  Ulimits: goList(goObject({ Name: goString, Soft: goInteger, Hard: goInteger })),
+  Init: goBoolean,
+};
+
+const hostConfig = goObject({
+  ...resources,
+  Binds: goStrings,
+  LogConfig: goObject({ Type: goString, Config: goStringMap }),
+  NetworkMode: goString,
+  PortBindings: goMap(goList(goObject({ HostIp: goString, HostPort: goString }))),
+  RestartPolicy: goObject({ Name: goString, MaximumRetryCount: goInteger }),
+  AutoRemove: goBoolean,
+  VolumeDriver: goString,
+  VolumesFrom: goStrings,
+  Mounts: goList(mount),
+  Annotations: goStringMap,
+  CapAdd: goStrSlice,
+  CapDrop: goStrSlice,
+  CgroupnsMode: goString,
+  Dns: goStrings,
+  DnsOptions: goStrings,
+  DnsSearch: goStrings,
+  ExtraHosts: goStrings,
+  GroupAdd: goStrings,
+  IpcMode: goString,
+  Links: goStrings,
+  OomScoreAdj: goInteger,
+  PidMode: goString,
+  Privileged: goBoolean,
+  PublishAllPorts: goBoolean,
+  ReadonlyRootfs: goBoolean,
+  SecurityOpt: goStrings,
+  Tmpfs: goStringMap,
+  UTSMode: goString,
+  UsernsMode: goString,
+  ShmSize: goInteger,
+  Sysctls: goStringMap,
+});
+
+/** The body of `POST /containers/create`: Docker's Config with HostConfig and NetworkingConfig in it. */
+export const createBody = goObject({
+  Hostname: goString,
+  Domainname: goString,
+  User: goString,
+  AttachStdin: goBoolean,
+  AttachStdout: goBoolean,
+  AttachStderr: goBoolean,
+  ExposedPorts: goSet,
+  Tty: goBoolean,
+  OpenStdin: goBoolean,
+  StdinOnce: goBoolean,
+  Env: goStrings,
+  Cmd: goStrSlice,
+  Healthcheck: healthcheckBody.optional(),
+  Image: goString,
+  Volumes: goSet,
+  WorkingDir: goString,
+  Entrypoint: goStrSlice,
+  Labels: goStringMap,
+  MacAddress: goString,
+  StopSignal: goString,
+  StopTimeout: z.int().nullish(),
+  HostConfig: hostConfig,
+  NetworkingConfig: goObject({ EndpointsConfig: goMap(endpointSettings) }),
+});
+
+export type CreateBody = z.infer<typeof createBody>;
+export type HostConfigBody = CreateBody["HostConfig"];
+export type MountBody = HostConfigBody["Mounts"][number];
