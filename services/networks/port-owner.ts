@@ -1,9 +1,10 @@
 import { readdir, readFile, readlink } from "node:fs/promises";
+import { basename } from "node:path";
 import type { PortProtocol } from "./nftables/ports.ts";
 
 export interface PortOwner {
   readonly pid: number;
-  /** The command's name as the kernel keeps it, 15 characters at most. */
+  /** Its executable's name. */
   readonly program: string;
 }
 
@@ -18,7 +19,7 @@ export async function portOwner(protocol: PortProtocol, port: number): Promise<P
   if (inodes.size === 0) return undefined;
   for (const entry of await readdir("/proc")) {
     if (!/^\d+$/.test(entry) || !(await hasFile(entry, inodes))) continue;
-    return { pid: Number(entry), program: (await readText(`/proc/${entry}/comm`)).trim() };
+    return { pid: Number(entry), program: basename(await readLink(`/proc/${entry}/exe`)) };
   }
   return undefined;
 }
@@ -37,10 +38,14 @@ export function inodesOnPort(table: string, port: number): string[] {
 async function hasFile(pid: string, targets: ReadonlySet<string>): Promise<boolean> {
   const files = await readdir(`/proc/${pid}/fd`).catch(() => []); // it ended meanwhile
   for (const file of files) {
-    const target = await readlink(`/proc/${pid}/fd/${file}`).catch(() => "");
-    if (targets.has(target)) return true;
+    if (targets.has(await readLink(`/proc/${pid}/fd/${file}`))) return true;
   }
   return false;
+}
+
+/** Empty where it is gone, or hidden. */
+function readLink(path: string): Promise<string> {
+  return readlink(path).catch(() => "");
 }
 
 /** Empty where there is no such file: a protocol that the kernel lacks, a process that has ended. */

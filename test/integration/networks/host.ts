@@ -1,0 +1,122 @@
+import { randomBytes } from "node:crypto";
+import { readFile, readlink } from "node:fs/promises";
+import { join } from "node:path";
+import { deadline } from "../../../services/kit/deadlines.ts";
+import { createLog } from "../../../services/kit/telemetry/log.ts";
+import { bridgeDriver } from "../../../services/networks/drivers/bridge.ts";
+import type { DriverNetwork, NetworkDriver } from "../../../services/networks/drivers/driver.ts";
+import { forwardingState, turnOnForwarding } from "../../../services/networks/drivers/forwarding.ts";
+import { macOfAddress } from "../../../services/networks/ipam/mac.ts";
+import { bridgeName, type HostNames, hostNames } from "../../../services/networks/names.ts";
+import { Ruleset } from "../../../services/networks/nftables/ruleset.ts";
+import {
+  listHostObjects,
+  removeSandbox,
+  type Sandbox,
+  type SandboxDeps,
+} from "../../../services/networks/sandbox/sandbox.ts";
+import { WarmPool } from "../../../services/networks/sandbox/warm-pool.ts";
+import { HostThread } from "../../../services/networks/thread/thread.ts";
+import { eventually } from "../../lab/eventually.ts";
+import { testRun } from "../../lab/run-directory.ts";
+import { temporaryDirectory } from "../../lab/temporary-directory.ts";
+
+/** A host of the test's own: the rooms of the networks service put together as the service does it. */
+export interface TestHost extends SandboxDeps, AsyncDisposable {
+  readonly thread: HostThread;
+  readonly names: HostNames;
+  readonly netnsDirectory: string;
+  readonly ruleset: Ruleset;
+  readonly pool: WarmPool;
+  readonly driver: NetworkDriver;
+  readonly forwardingMarker: string;
+  /** A bridge network, ready for containers; removed with the host. */
+  network(
+    settings: Partial<DriverNetwork> & { readonly subnet: string; readonly gateway: string },
+  ): Promise<DriverNetwork>;
+  /** A container's sandbox on these networks, with an address on each; removed with the host. */
+  container(addresses: readonly (readonly [DriverNetwork, string])[]): Promise<Sandbox>;
+}
+
+/** These tests change bridges, nftables and sysctls: never on a real host. */
+export async function refuseRealHost(): Promise<void> {
+  if (await isOwnNamespace()) return;
+  throw new Error("run the integration tests in a network namespace of their own (npm test does)");
+}
+
+async function isOwnNamespace(): Promise<boolean> {
+  const own = await readlink("/proc/self/ns/net");
+  const init = await readlink("/proc/1/ns/net").catch(() => undefined);
+  if (init !== undefined) return own !== init;
+  // init may have capabilities that we lack, then its namespaces are not shown; hardware is in the host's alone
+  const devices = await readFile("/proc/self/net/dev", "utf8");
+  return !/^\s*(eth|en|wl)\w+:/m.test(devices);
+}
+
+export async function testHost(): Promise<TestHost> {
+  await refuseRealHost();
+  await using undo = new AsyncDisposableStack();
+  const directory = undo.use(await temporaryDirectory("host"));
+  const thread = undo.use(await HostThread.start(deadline(10_000, "start the host thread")));
+  const names = hostNames(`${testRun().name}-${randomBytes(2).toString("hex")}`);
+  const deps = { thread, names, netnsDirectory: join(directory.path, "netns") };
+  const ruleset = new Ruleset(thread, names.table);
+  undo.defer(() => ruleset.remove());
+  undo.defer(() => untilNothingIsLeft(deps));
+  const pool = undo.use(
+    new WarmPool(deps, { sizePerNetwork: 2, maxTotal: 6, refillDelayMs: 5 }, createLog("test", "warn")),
+  );
+  const driver = bridgeDriver({ ...deps, ruleset, pool });
+  const forwardingMarker = join(directory.path, "forwarding");
+  const { isGuarded } = await forwardingState(forwardingMarker);
+  await ruleset.rebuild(async () => ({ bridges: [], ports: [], isForwardingGuarded: isGuarded }));
+  await turnOnForwarding(forwardingMarker);
+  const owned = undo.move();
+  return {
+    ...{ ...deps, ruleset, pool, driver, forwardingMarker },
+    network: async ({ subnet, gateway, ...settings }) => {
+      const id = randomBytes(32).toString("hex");
+      const pools = [{ subnet, gateway }];
+      const network = { id, bridge: bridgeName(id), pools, isInternal: false, isMasqueraded: true, ...settings };
+      await driver.ensure(network);
+      owned.defer(() => driver.remove(network));
+      return network;
+    },
+    container: async (addresses) => {
+      const sandbox = await openSandbox(driver, addresses);
+      owned.defer(() => removeSandbox(deps, sandbox));
+      return sandbox;
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+async function openSandbox(
+  driver: NetworkDriver,
+  addresses: readonly (readonly [DriverNetwork, string])[],
+): Promise<Sandbox> {
+  const [first] = addresses;
+  if (first === undefined) throw new Error("a container of these tests has a network");
+  let sandbox = await driver.open(first[0]);
+  if (sandbox === undefined) throw new Error("the bridge driver gives sandboxes");
+  for (const [network, address] of addresses) {
+    const isFirst = network === first[0];
+    const veth = await driver.connect(network, sandbox, settingsOf(network, address, isFirst));
+    if (veth !== undefined && !isFirst) sandbox = { ...sandbox, veths: [...sandbox.veths, veth] };
+  }
+  return sandbox;
+}
+
+export function settingsOf(network: DriverNetwork, address: string, hasDefaultRoute: boolean) {
+  const prefix = Number(network.pools[0]?.subnet.split("/")[1]);
+  const gateways = hasDefaultRoute && !network.isInternal ? network.pools.map((pool) => pool.gateway) : [];
+  return { mac: macOfAddress(address), addresses: [{ address, prefix }], gateways };
+}
+
+async function untilNothingIsLeft(deps: SandboxDeps): Promise<void> {
+  await eventually(async () => {
+    const { links, netnsPaths } = await listHostObjects(deps);
+    if (links.length + netnsPaths.length === 0) return true;
+    throw new Error(`left on the host: ${[...links.map((link) => link.name), ...netnsPaths].join(", ")}`);
+  });
+}
