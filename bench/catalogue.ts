@@ -1,0 +1,18 @@
+export interface BenchFacts {
+  readonly question: string;
+  /** Debian packages of what it compares with. */
+  readonly packages: readonly string[];
+}
+
+// dockerd needs iptables for its networks
+const DOCKER = ["docker.io", "iptables"];
+
+/** Every bench: NAME is the file bench/NAME.ts. */
+export const BENCHES: Readonly<Record<string, BenchFacts>> = {
+  "run-latency": { question: "How long does `run --rm busybox true` take, against Docker?", packages: DOCKER },
+  ps: { question: "How long does `ps` take, against Docker?", packages: DOCKER },
+  memory: { question: "How much memory do the idle daemons hold, against dockerd and containerd?", packages: DOCKER },
+  pull: { question: "How long does a pull of eight layers take, against Docker?", packages: DOCKER },
+};
+
+export const PODMAN_PACKAGES = ["podman", "netavark"];

@@ -1,0 +1,86 @@
+import { randomBytes } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { runCommand } from "../../services/kit/command.ts";
+import { deadline } from "../../services/kit/deadlines.ts";
+import { startDetached, tailOf } from "../../test/lab/detached-process.ts";
+import { eventually } from "../../test/lab/eventually.ts";
+import { sweepInstance } from "../../test/lab/sweep.ts";
+import { temporaryDirectory } from "../../test/lab/temporary-directory.ts";
+import type { Contender } from "./measure.ts";
+
+/** Debian's own client: what else is called docker on this machine is not the peer. */
+const DOCKER = "/usr/bin/docker";
+
+export interface DockerPeer extends AsyncDisposable {
+  /** Everything of its daemons lies below: their processes name it. */
+  readonly directory: string;
+  run(...args: string[]): Promise<string>;
+  contender(...args: string[]): Contender;
+  /** Makes an image of one gzip'd layer, with the configuration that the other side's has. */
+  importImage(layerPath: string, tag: string, changes: readonly string[]): Promise<void>;
+}
+
+export interface DockerOptions {
+  /** False: in the caller's network namespace, for a bench that needs the lab's registry and no container. */
+  readonly ownNetwork: boolean;
+}
+
+/** Debian's dockerd with the containerd that it starts, in its own directories. */
+export async function startDocker({ ownNetwork }: DockerOptions = { ownNetwork: true }): Promise<DockerPeer> {
+  await using undo = new AsyncDisposableStack();
+  const directory = undo.use(await temporaryDirectory("docker"));
+  const name = `dockerpeer${randomBytes(2).toString("hex")}`;
+  const enter = ownNetwork ? [`--net=${undo.use(await networkNamespace(name)).path}`] : [];
+  const host = `unix://${directory.path}/docker.sock`;
+  const flags = [
+    `--data-root=${directory.path}/data`,
+    `--exec-root=${directory.path}/exec`,
+    `--pidfile=${directory.path}/pid`,
+    `--host=${host}`,
+    `--cgroup-parent=/${name}`,
+    `--config-file=${directory.path}/daemon.json`,
+    ...(ownNetwork ? [] : ["--bridge=none", "--iptables=false"]),
+  ];
+  await writeFile(join(directory.path, "daemon.json"), "{}\n"); // not the one that this machine may have in /etc
+  undo.defer(() => sweepInstance(name, directory.path));
+  // nsenter, not `ip netns exec`: that one mounts /sys anew and hides the cgroups
+  const log = join(directory.path, "log");
+  const daemon = await startDetached("nsenter", [...enter, "--", "dockerd", ...flags], { log });
+  undo.defer(async () => {
+    daemon.signal("SIGTERM");
+    await daemon.ended(30_000).catch(() => daemon.signal("SIGKILL"));
+  });
+  const env = { PATH: process.env["PATH"], HOME: directory.path, DOCKER_HOST: host };
+  const run = async (...args: string[]) => {
+    const result = await runCommand(DOCKER, args, { env, signal: deadline(120_000, `docker ${args.join(" ")}`) });
+    if (result.exitCode !== 0) throw new Error(`docker ${args.join(" ")}: ${result.stderr}`);
+    return result.stdout.trim();
+  };
+  await eventually(() => run("version").then(() => true), 60_000).catch(async (cause) => {
+    throw new Error(`dockerd does not answer; it said: ${await tailOf(log)}`, { cause });
+  });
+  const owned = undo.move();
+  return {
+    directory: directory.path,
+    run,
+    contender: (...args) => ({ name: "docker", program: DOCKER, args, env }),
+    importImage: async (layer, tag, changes) => {
+      await run("import", ...changes.flatMap((change) => ["--change", change]), layer, tag);
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+async function networkNamespace(name: string): Promise<AsyncDisposable & { readonly path: string }> {
+  const signal = () => deadline(10_000, "make a network namespace");
+  const made = await runCommand("ip", ["netns", "add", name], { signal: signal() });
+  if (made.exitCode !== 0) throw new Error(`ip netns add: ${made.stderr}`);
+  await runCommand("ip", ["-n", name, "link", "set", "lo", "up"], { signal: signal() });
+  return {
+    path: `/run/netns/${name}`,
+    [Symbol.asyncDispose]: async () => {
+      await runCommand("ip", ["netns", "del", name], { signal: signal() });
+    },
+  };
+}
