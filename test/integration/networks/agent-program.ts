@@ -90,4 +90,5 @@ function plain(address: string | undefined): string {
   return (address ?? "").replace(/^::ffff:/, "");
 }
 
-await main();
+// mocha imports every file below test/
+if (import.meta.main) await main();

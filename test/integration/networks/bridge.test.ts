@@ -4,7 +4,7 @@ import { runCommand } from "../../../services/kit/command.ts";
 import { deadline } from "../../../services/kit/deadlines.ts";
 import { forwardingState, turnOnForwarding } from "../../../services/networks/drivers/forwarding.ts";
 import { writeSysctls } from "../../../services/networks/sandbox/sysctls.ts";
-import { secondHost } from "../../lab/namespace.ts";
+import { type SecondHost, secondHost } from "../../lab/namespace.ts";
 import { rejection } from "../../lab/rejection.ts";
 import { startAgent } from "./agent.ts";
 import { refuseRealHost, testHost } from "./host.ts";
@@ -71,7 +71,7 @@ describe("a bridge network", () => {
     writeSysctls({ "net/ipv4/ip_forward": "0" });
     await using host = await testHost();
     await using left = await secondHost();
-    await using right = await secondHost();
+    await using right = await otherHost(left);
     await using there = await startAgent(right.path);
     await using caller = await startAgent(left.path);
     await there.serve("tcp", 80);
@@ -85,7 +85,7 @@ describe("a bridge network", () => {
     await using host = await testHost();
     await turnOnForwarding(host.forwardingMarker);
     await using left = await secondHost();
-    await using right = await secondHost();
+    await using right = await otherHost(left);
     await using there = await startAgent(right.path);
     await using caller = await startAgent(left.path);
     await there.serve("tcp", 80);
@@ -102,6 +102,15 @@ describe("a bridge network", () => {
     expect(routes).to.deep.include({ destination: "10.77.0.0/16", linkName: network.bridge });
   });
 });
+
+/** Second hosts draw their addresses: one that has drawn the first one's gives it back and draws again. */
+async function otherHost(first: SecondHost): Promise<SecondHost> {
+  for (;;) {
+    const host = await secondHost();
+    if (host.address !== first.address) return host;
+    await host[Symbol.asyncDispose]();
+  }
+}
 
 async function linkOf(host: Awaited<ReturnType<typeof testHost>>, name: string) {
   return (await host.thread.call("listLinks", undefined)).find((link) => link.name === name);
