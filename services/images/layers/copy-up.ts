@@ -1,4 +1,4 @@
-import { closeSync, constants, copyFileSync } from "node:fs";
+import { constants, copyFileSync } from "node:fs";
 import { corrupt } from "../tar/corrupt.ts";
 import { type BytePath, displayPath } from "../tar/entry.ts";
 import { setXattrs } from "./attributes.ts";
@@ -44,7 +44,7 @@ function copyContent(calls: FileCalls, from: LowerEntry, directory: number, name
     copyFileSync(descriptorPath(source), to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
     return Number(from.stat.size);
   } finally {
-    closeSync(source);
+    calls.close(source);
   }
 }
 

@@ -1,4 +1,4 @@
-import { constants, openSync, rmSync } from "node:fs";
+import { closeSync, constants, openSync, rmSync } from "node:fs";
 import { isErrno, SyscallError, syscallFailure } from "../../kit/linux/libc.ts";
 import { noSpace } from "../blobs/ingest.ts";
 import { corrupt } from "../tar/corrupt.ts";
@@ -106,7 +106,7 @@ export class LayerExtractor implements TarSink, Disposable {
   [Symbol.dispose](): void {
     this.#closeFile();
     this.#root[Symbol.dispose]();
-    this.#calls.close(this.#rootFd);
+    closeSync(this.#rootFd);
   }
 
   #place(entry: TarEntry): void {

@@ -41,10 +41,10 @@ export class ExtractionPool implements AsyncDisposable {
   #idleTimer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
-  /** `program` is extract-worker.ts, or what the build made of it. */
+  /** `program` is extract.thread.ts, or what the build made of it. */
   constructor(
     settings: ExtractionPoolSettings = DEFAULT_POOL_SETTINGS,
-    program: URL = new URL("./extract-worker.ts", import.meta.url),
+    program: URL = new URL("./extract.thread.ts", import.meta.url),
   ) {
     this.#settings = settings;
     this.#program = program;

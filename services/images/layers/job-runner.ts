@@ -1,4 +1,5 @@
 import type { MessagePort } from "node:worker_threads";
+import { AsyncQueue } from "../../kit/async-queue.ts";
 import { CtlError } from "../../kit/errors.ts";
 import { type BlobIngest, openIngest, verifyOnly } from "../blobs/ingest.ts";
 import { type ExtractedLayer, LayerExtractor } from "./extract.ts";
@@ -43,31 +44,16 @@ async function runIngest(
 
 /** The chunks that are sent over a port, until their end; throws once the sender says stop or is gone. */
 function chunksFrom(port: MessagePort): AsyncIterable<Uint8Array> {
-  const queue: ToWorker[] = [];
-  let wake = Promise.withResolvers<void>();
-  const add = (message: ToWorker) => {
-    queue.push(message);
-    wake.resolve();
+  const queue = new AsyncQueue<Uint8Array>();
+  const stop = () => {
+    const why = "it is no longer wanted";
+    queue.fail(new CtlError("CANCELLED", { reason: "CANCELLED", what: "extract the layer", why }));
   };
-  port.on("message", add);
-  port.on("close", () => add({ kind: "stop" }));
-  return (async function* () {
-    for (;;) {
-      const message = queue.shift();
-      if (message === undefined) {
-        await wake.promise;
-        wake = Promise.withResolvers<void>();
-      } else if (message.kind === "chunk") {
-        yield message.bytes;
-      } else if (message.kind === "end") {
-        return;
-      } else {
-        throw new CtlError("CANCELLED", {
-          reason: "CANCELLED",
-          what: "extract the layer",
-          why: "it is no longer wanted",
-        });
-      }
-    }
-  })();
+  port.on("message", (message: ToWorker) => {
+    if (message.kind === "chunk") queue.push(message.bytes);
+    else if (message.kind === "end") queue.end();
+    else stop();
+  });
+  port.on("close", stop);
+  return queue;
 }

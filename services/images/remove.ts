@@ -1,0 +1,75 @@
+import type { Database, Db } from "../kit/database.ts";
+import { CtlError } from "../kit/errors.ts";
+import { recordEvent } from "../kit/outbox.ts";
+import { shortDigest } from "./digest.ts";
+import { type FoundImage, findImage } from "./find.ts";
+import { familiarReference, parseReference } from "./reference.ts";
+import { deleteImage, type ImageRow, imageById, lockImage, removeTag, removeTagsOf } from "./store/images.ts";
+import { holdersOf } from "./store/leases.ts";
+
+export interface Removal {
+  /** As people write them. */
+  readonly untagged: readonly string[];
+  /** Ids of images that are gone. */
+  readonly deleted: readonly string[];
+}
+
+/**
+ * Removes a tag, and with its last tag the image; by id, all of its tags. What a container holds is never deleted: with
+ * `force` it loses its names only. The layers go later, when nothing refers to them (`collect`).
+ * Throws NOT_FOUND IMAGE_NOT_FOUND; FAILED_PRECONDITION IMAGE_IN_USE, IMAGE_HAS_TAGS.
+ */
+export async function removeImage(db: Database, reference: string, force: boolean): Promise<Removal> {
+  return db.transaction(async (tx) => {
+    const found = await findImage(tx, reference);
+    await lockImage(tx, found.row.id);
+    const row = (await imageById(tx, found.row.id)) ?? found.row;
+    const untagged = await untag(tx, found, row, force);
+    for (const name of untagged) await record(tx, db.schema, "untag", row, name);
+    const isLast = untagged.length === row.tags.length;
+    if (!isLast) return { untagged, deleted: [] };
+    const holders = await holdersOf(tx, row.id);
+    if (holders.length > 0 && !force) throw inUse(reference, holders);
+    if (holders.length > 0) return { untagged, deleted: [] };
+    await deleteImage(tx, row.id);
+    await record(tx, db.schema, "delete", row, row.id);
+    return { untagged, deleted: [row.id] };
+  });
+}
+
+async function untag(tx: Db, found: FoundImage, row: ImageRow, force: boolean): Promise<string[]> {
+  if (found.kind === "tag") {
+    await removeTag(tx, found.name, found.tag);
+    return [familiar(`${found.name}:${found.tag}`)];
+  }
+  const repositories = new Set(row.tags.map((tag) => tag.slice(0, tag.lastIndexOf(":"))));
+  if (repositories.size > 1 && !force) throw hasTags(row);
+  return (await removeTagsOf(tx, row.id)).map(familiar);
+}
+
+function familiar(fullName: string): string {
+  return familiarReference(parseReference(fullName));
+}
+
+function record(tx: Db, schema: string, action: string, row: ImageRow, name: string): Promise<void> {
+  return recordEvent(tx, schema, { type: "image", action, subject: row.id, attributes: { name } });
+}
+
+function inUse(reference: string, holders: readonly string[]): CtlError {
+  const names = holders.slice(0, 3).map((holder) => holder.slice(0, 12));
+  return new CtlError("FAILED_PRECONDITION", {
+    reason: "IMAGE_IN_USE",
+    what: `remove the image ${reference}`,
+    why: `container ${names.join(", ")}${holders.length > 3 ? ` and ${holders.length - 3} more` : ""} is using it`,
+    fix: "remove the containers first, or take only its names away with --force",
+  });
+}
+
+function hasTags(row: ImageRow): CtlError {
+  return new CtlError("FAILED_PRECONDITION", {
+    reason: "IMAGE_HAS_TAGS",
+    what: `remove the image ${shortDigest(row.id)}`,
+    why: `it has names in several repositories: ${row.tags.map(familiar).join(", ")}`,
+    fix: "remove these one by one, or all with --force",
+  });
+}

@@ -1,0 +1,89 @@
+import { ImagesService } from "#proto/ctl/images/v1/images.ts";
+import { LayersService } from "#proto/ctl/images/v1/layers.ts";
+import { CtlError } from "../kit/errors.ts";
+import { watchEvents } from "../kit/grpc/events.ts";
+import { type Handlers, implement } from "../kit/grpc/handlers.ts";
+import { pageOf, parsePage } from "../kit/grpc/page.ts";
+import type { BoundService } from "../kit/grpc/server.ts";
+import type { Logger } from "../kit/telemetry/log.ts";
+import type { EventFeed } from "../kit/watch.ts";
+import { findImage } from "./find.ts";
+import { acquire, type Holder, release, undoAcquire } from "./leases.ts";
+import { listImages } from "./list.ts";
+import { type PullCallDeps, pullCall } from "./pull-call.ts";
+import { removeImage } from "./remove.ts";
+import { usage } from "./store/layers.ts";
+import { tagImage } from "./tag.ts";
+import { imageMessage } from "./translate.ts";
+
+export interface ImagesDeps extends PullCallDeps {
+  readonly feed: EventFeed;
+  readonly log: Logger;
+  /** Something may have become unused: the collector should look. */
+  readonly onUnused: () => void;
+}
+
+/** The gRPC surface: requests become narrow types here, and rows become messages. */
+export function imagesServices(deps: ImagesDeps): BoundService[] {
+  return [
+    { definition: ImagesService, implementation: implement(ImagesService, imagesHandlers(deps), deps.log) },
+    { definition: LayersService, implementation: implement(LayersService, layersHandlers(deps), deps.log) },
+  ];
+}
+
+function imagesHandlers(deps: ImagesDeps): Handlers<typeof ImagesService> {
+  const { db, feed } = deps;
+  return {
+    pull: (request, { signal }) => pullCall(request, deps, signal),
+    listImages: async (request) => {
+      const page = parsePage<readonly [string]>(request, 1);
+      const rows = await listImages(db, request.filters);
+      const from = page.after === undefined ? 0 : rows.findIndex((row) => row.id === page.after?.[0]) + 1;
+      const { items, nextPageToken } = pageOf(rows.slice(from), page, (row) => [row.id]);
+      return { images: items.map(imageMessage), nextPageToken };
+    },
+    inspectImage: async ({ ref }) => ({ image: imageMessage((await findImage(db, ref)).row) }),
+    tagImage: async ({ ref, tag }) => ({ id: await tagImage(db, ref, tag), tag }),
+    removeImage: async ({ ref, force }) => {
+      const { untagged, deleted } = await removeImage(db, ref, force);
+      if (deleted.length > 0) deps.onUnused();
+      return { untagged: [...untagged], deleted: [...deleted] };
+    },
+    watch: (request, { signal }) => watchEvents(feed, request, signal),
+  };
+}
+
+function layersHandlers({ db, node, paths }: ImagesDeps): Handlers<typeof LayersService> {
+  return {
+    acquire: async ({ holder, reference }) => {
+      const { row, layers } = await acquire(db, node, reference, holderOf(holder));
+      return { image: imageMessage(row), layers: [...layers], layersDirectory: paths.layers };
+    },
+    undoAcquire: async ({ holder }) => {
+      await undoAcquire(db, holderOf(holder));
+      return {};
+    },
+    release: async ({ holder }) => {
+      await release(db, holder);
+      return {};
+    },
+    usage: async () => {
+      const found = await usage(db, node);
+      return {
+        layerBytes: Number(found.layer_bytes),
+        blobBytes: Number(found.blob_bytes),
+        imageCount: found.image_count,
+        layerCount: found.layer_count,
+      };
+    },
+  };
+}
+
+function holderOf(holder: Holder | undefined): Holder {
+  if (holder !== undefined && holder.holder !== "" && holder.operation !== "") return holder;
+  throw new CtlError("INVALID_ARGUMENT", {
+    reason: "HOLDER_MISSING",
+    what: "lease an image",
+    why: "the request does not say for whom and by which operation",
+  });
+}
