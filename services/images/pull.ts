@@ -10,7 +10,7 @@ import { type ImageConfig, pairLayers, parseImageConfig } from "./image-config.t
 import type { ExtractionPool } from "./layers/extraction-pool.ts";
 import { type ImageManifest, parseManifest } from "./manifest.ts";
 import type { ImagePaths } from "./paths.ts";
-import { type PulledLayer, placeImageLayers } from "./place-layers.ts";
+import { type PlacedLayers, type PulledLayer, placeImageLayers } from "./place-layers.ts";
 import { choosePlatform, formatPlatform, hostPlatform, type Platform, platformRank } from "./platform.ts";
 import { familiarReference, type Reference, repositoryName } from "./reference.ts";
 import type { RemoteRepository } from "./registry/client.ts";
