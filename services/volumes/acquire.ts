@@ -1,0 +1,87 @@
+import { attach } from "./attachment.ts";
+import { isFillable } from "./copy-up/fillable.ts";
+import type { Deps } from "./deps.ts";
+import { driverNamed } from "./drivers/driver.ts";
+import { readySource } from "./mounts/bind.ts";
+import type { BindMount, Mount, TmpfsMount, VolumeMount } from "./mounts/mount.ts";
+import { acquireReferences, type Holder } from "./references.ts";
+import type { Reference } from "./store.ts";
+import type { VolumeName } from "./volume.ts";
+
+export interface ResolvedVolume {
+  readonly kind: "volume";
+  readonly name: VolumeName;
+  readonly driver: string;
+  /** Host path of the content. */
+  readonly source: string;
+  readonly target: string;
+  readonly isReadOnly: boolean;
+  readonly needsCopyUp: boolean;
+}
+
+export type ResolvedMount = BindMount | TmpfsMount | ResolvedVolume;
+
+export interface Acquired {
+  /** In the order of the request. */
+  readonly mounts: readonly ResolvedMount[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Host paths for all mounts of a container: what they need is made, volumes are referred to. Done again, by whichever
+ * operation, a holder gets the volumes that it has. About 4 ms with a volume, 0.1 ms without.
+ * Throws INVALID_ARGUMENT BIND_SOURCE_MISSING and BIND_SOURCE_REFUSED, FAILED_PRECONDITION VOLUME_MOUNT_REFUSED, and what
+ * `acquireReferences` throws.
+ */
+export async function acquire(
+  owner: Holder,
+  mounts: readonly Mount[],
+  deps: Deps,
+  signal: AbortSignal,
+): Promise<Acquired> {
+  const warnings = await readySources(
+    mounts.filter((mount) => mount.kind === "bind"),
+    signal,
+  );
+  const references = await acquireReferences(
+    owner,
+    mounts.filter((mount) => mount.kind === "volume"),
+    deps,
+  );
+  const resolved: ResolvedMount[] = [];
+  for (const mount of mounts) {
+    if (mount.kind !== "volume") resolved.push(mount);
+    else resolved.push(await resolveVolume(mount, references.get(mount.target), deps, signal));
+  }
+  return { mounts: resolved, warnings };
+}
+
+async function readySources(binds: readonly BindMount[], signal: AbortSignal): Promise<string[]> {
+  const warnings: string[] = [];
+  for (const bind of binds) {
+    const { isNew } = await readySource(bind, signal);
+    if (isNew) warnings.push(`${bind.source} did not exist on the host: it is a new, empty directory now`);
+  }
+  return warnings;
+}
+
+async function resolveVolume(
+  mount: VolumeMount,
+  reference: Reference | undefined,
+  deps: Deps,
+  signal: AbortSignal,
+): Promise<ResolvedVolume> {
+  if (reference === undefined) throw new Error(`no reference was made for ${mount.target}`);
+  const { volume, wantsCopyUp } = reference;
+  await attach(volume, deps, signal);
+  const source = driverNamed(deps.drivers, volume.driver).mountpoint(volume);
+  return {
+    kind: "volume",
+    name: volume.name,
+    driver: volume.driver,
+    source,
+    target: mount.target,
+    isReadOnly: mount.isReadOnly,
+    needsCopyUp: wantsCopyUp && (volume.staged !== undefined || (await isFillable(source))),
+  };
+}

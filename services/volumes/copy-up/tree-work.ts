@@ -1,0 +1,69 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
+import { abortError } from "../../kit/deadlines.ts";
+import { copyTree } from "./copy-tree.ts";
+import { moveEntries } from "./move-entries.ts";
+import type { CopySyscalls } from "./syscalls.ts";
+
+/** Work from one open directory to another; descriptors are the process's, so a thread can be given their numbers. */
+export interface TreeWork {
+  readonly kind: "copy" | "move";
+  readonly source: number;
+  readonly destination: number;
+}
+
+const SLICE_MS = 4;
+const WHAT = "fill the volume from the image";
+
+/** The work in small pieces, a pause or the end possible between any two. */
+export function piecesOf({ kind, source, destination }: TreeWork, calls: CopySyscalls): Generator<void> {
+  return kind === "copy" ? copyTree(source, destination, calls) : moveEntries(source, destination, calls);
+}
+
+/**
+ * Works on this thread in slices of 4 ms, the service's other calls in between: for local file systems, where a write
+ * ends soon. A thread would take 31 ms to start (measured), longer than most copies.
+ */
+export async function workInSlices(work: TreeWork, calls: CopySyscalls, signal: AbortSignal): Promise<void> {
+  let sliceEnds = performance.now() + SLICE_MS;
+  for (const _ of piecesOf(work, calls)) {
+    if (performance.now() < sliceEnds) continue;
+    await nextTurn();
+    if (signal.aborted) throw abortError(signal, WHAT);
+    sliceEnds = performance.now() + SLICE_MS;
+  }
+}
+
+/** What the thread is started with. */
+export interface ThreadWork extends TreeWork {
+  /** Not zero: give up. */
+  readonly cancelled: Int32Array;
+}
+
+/** What the thread says at its end; of an Error's own fields none would survive the way between threads. */
+export interface ThreadFailure {
+  readonly message: string;
+  readonly errno: string;
+}
+
+/** Works on a thread of its own: for mounted volumes, whose server may let a call hang for ever. */
+export async function workInThread(work: TreeWork, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) throw abortError(signal, WHAT);
+  const cancelled = new Int32Array(new SharedArrayBuffer(4));
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const workerData: ThreadWork = { ...work, cancelled };
+  const worker = new Worker(new URL("./tree-work.worker.ts", import.meta.url), { workerData });
+  const onAbort = () => Atomics.store(cancelled, 0, 1);
+  signal.addEventListener("abort", onAbort, { once: true });
+  worker.once("message", ({ message, errno }: ThreadFailure) =>
+    reject(Object.assign(new Error(message), { code: errno })),
+  );
+  worker.once("error", reject);
+  worker.once("exit", () => resolve());
+  try {
+    await promise;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+  if (signal.aborted) throw abortError(signal, WHAT);
+}

@@ -1,0 +1,17 @@
+import type { Database } from "../kit/database.ts";
+import type { Logger } from "../kit/telemetry/log.ts";
+import type { CopySyscalls } from "./copy-up/syscalls.ts";
+import type { Drivers } from "./drivers/driver.ts";
+
+/** The service's events and tables. */
+export const SCHEMA = "volumes";
+
+/** What the operations are made of; each takes the part that it uses. */
+export interface Deps {
+  readonly db: Database;
+  /** This host: rows of others are not ours to touch. */
+  readonly node: string;
+  readonly drivers: Drivers;
+  readonly calls: CopySyscalls;
+  readonly log: Logger;
+}

@@ -1,0 +1,47 @@
+import { CtlError } from "../../kit/errors.ts";
+import type { StringMap, Volume } from "../volume.ts";
+
+/** What a driver is told of a volume. */
+export type DriverVolume = Pick<Volume, "id" | "name" | "options">;
+
+/**
+ * Where the content of volumes lives. Every method can be called twice, and after a crash in the middle of itself.
+ * For one volume no two calls of attach, detach and discard run at once when it has options: the caller holds its row.
+ */
+export interface VolumeDriver {
+  /** Before a row is written. Throws INVALID_ARGUMENT VOLUME_OPTION_INVALID naming the option. */
+  checkOptions(options: StringMap): void;
+  /** The host path of the content, as it is while the volume is attached. */
+  mountpoint(volume: DriverVolume): string;
+  /** Makes what the content needs on the host; nothing is mounted for it yet. */
+  create(volume: DriverVolume): Promise<void>;
+  /** Makes the content reachable at its mountpoint, creating it where it is missing. */
+  attach(volume: DriverVolume, signal: AbortSignal): Promise<void>;
+  /** Gives up what attach did beyond the content itself: nobody refers to the volume any more. */
+  detach(volume: DriverVolume): Promise<void>;
+  /**
+   * Takes a detached volume's content away, by a rename, inside the transaction that deletes the row. If that is rolled
+   * back, the next attach brings the content back; once it is committed, upkeep deletes it.
+   * Throws FAILED_PRECONDITION VOLUME_BUSY.
+   */
+  discard(volume: DriverVolume): Promise<void>;
+  /** A directory for the copy of what is to fill the volume; on the same file system as the mountpoint. */
+  stagingDirectory(volume: DriverVolume, name: string): string;
+}
+
+/** Docker's word for a volume of this host. */
+export const DEFAULT_DRIVER = "local";
+
+export type Drivers = ReadonlyMap<string, VolumeDriver>;
+
+/** Throws NOT_FOUND VOLUME_DRIVER_NOT_FOUND. */
+export function driverNamed(drivers: Drivers, name: string): VolumeDriver {
+  const driver = drivers.get(name);
+  if (driver !== undefined) return driver;
+  throw new CtlError("NOT_FOUND", {
+    reason: "VOLUME_DRIVER_NOT_FOUND",
+    what: `use the volume driver "${name}"`,
+    why: "there is no such driver here",
+    fix: `use ${[...drivers.keys()].join(", ")}`,
+  });
+}

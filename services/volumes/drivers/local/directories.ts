@@ -1,0 +1,105 @@
+import { mkdir, readdir, rename } from "node:fs/promises";
+import { join } from "node:path";
+import { hasErrno } from "../../errno.ts";
+import { isVolumeName, type VolumeName } from "../../volume.ts";
+import type { DriverVolume } from "../driver.ts";
+
+/**
+ * <root>/volumes/NAME/_data as Docker has it, and <root>/volumes/.trash/ID for what is to be deleted: by the volume's id,
+ * so that content never comes back in a later volume of the same name. (No volume's name begins with a dot.)
+ */
+export interface VolumeDirectories {
+  readonly top: string;
+  readonly trash: string;
+}
+
+const DATA = "_data";
+
+export function volumeDirectories(root: string): VolumeDirectories {
+  const top = join(root, "volumes");
+  return { top, trash: join(top, ".trash") };
+}
+
+export function directoryOf(directories: VolumeDirectories, volume: { readonly name: string }): string {
+  return join(directories.top, volume.name);
+}
+
+export function dataOf(directories: VolumeDirectories, volume: { readonly name: string }): string {
+  return join(directoryOf(directories, volume), DATA);
+}
+
+export function trashOf(directories: VolumeDirectories, volume: { readonly id: string }): string {
+  return join(directories.trash, volume.id);
+}
+
+export async function makeTopDirectories(directories: VolumeDirectories): Promise<void> {
+  await mkdir(directories.top, { recursive: true, mode: 0o701 });
+  await mkdir(directories.trash, { recursive: true, mode: 0o700 });
+}
+
+/** How a directory came to be there: it was, it is back from the trash, it is new and empty. */
+export type DirectoryOrigin = "there" | "restored" | "made";
+
+/** The volume's directory is there afterwards. What a removal that was rolled back had put into the trash comes back. */
+export async function ensureDirectory(
+  directories: VolumeDirectories,
+  volume: Pick<DriverVolume, "id" | "name">,
+): Promise<DirectoryOrigin> {
+  if (hasData(await contentsOf(directories, volume))) return "there";
+  if (await moved(trashOf(directories, volume), directoryOf(directories, volume))) return "restored";
+  // a container's user passes through, and reads the names in the volume: Docker's modes
+  await mkdir(directoryOf(directories, volume), { mode: 0o701 }).catch(unlessThere);
+  await mkdir(dataOf(directories, volume), { mode: 0o755 }).catch(unlessThere);
+  return "made";
+}
+
+/** False: it was not there. */
+export async function moveToTrash(directories: VolumeDirectories, volume: DriverVolume): Promise<boolean> {
+  return moved(directoryOf(directories, volume), trashOf(directories, volume));
+}
+
+/** Ids of the volumes in the trash. */
+export async function trashedIds(directories: VolumeDirectories): Promise<string[]> {
+  return readdir(directories.trash);
+}
+
+/** What is in each directory that holds a volume's data. */
+export async function allContents(directories: VolumeDirectories): Promise<Map<VolumeName, string[]>> {
+  const found = new Map<VolumeName, string[]>();
+  for (const name of (await readdir(directories.top)).filter(isVolumeName)) {
+    const contents = await contentsOf(directories, { name });
+    if (hasData(contents)) found.set(name, contents);
+  }
+  return found;
+}
+
+async function moved(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to);
+    return true;
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return false;
+    throw error;
+  }
+}
+
+/**
+ * The names in a volume's directory: its data, and what copy-ups left. From the directory alone: a stat of the data would
+ * wait for the server of a volume that is mounted there.
+ */
+export async function contentsOf(directories: VolumeDirectories, volume: { readonly name: string }): Promise<string[]> {
+  try {
+    return await readdir(directoryOf(directories, volume));
+  } catch (error) {
+    if (hasErrno(error, "ENOENT", "ENOTDIR")) return [];
+    throw error;
+  }
+}
+
+function hasData(contents: readonly string[]): boolean {
+  return contents.includes(DATA);
+}
+
+function unlessThere(error: unknown): void {
+  if (!hasErrno(error, "EEXIST")) throw error;
+}

@@ -1,0 +1,9 @@
+import { boot } from "../kit/boot.ts";
+import { startVolumes, volumesSettings } from "./service.ts";
+
+await boot({
+  name: "volumes",
+  settings: volumesSettings,
+  migrations: new URL("./migrations/", import.meta.url),
+  start: startVolumes,
+});
