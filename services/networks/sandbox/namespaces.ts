@@ -13,7 +13,7 @@ const OWN_NETNS = "/proc/thread-self/ns/net";
  * Makes and enters network namespaces. Only for a thread that does nothing else: between leaving home and coming back
  * everything that it opens belongs to the other namespace (setns(2), network_namespaces(7)).
  */
-export class Namespaces {
+export class Namespaces implements Disposable {
   readonly #unshare: (flags: number) => number;
   readonly #setns: (fd: number, type: number) => number;
   readonly #mount: (source: string, target: string, type: null, flags: number, data: null) => number;
@@ -67,6 +67,10 @@ export class Namespaces {
       if (errno !== EINVAL) throw new SyscallError("umount", errno, path); // EINVAL: a file on which nothing is mounted
     }
     unlinkSync(path);
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#home);
   }
 
   #away<T>(leave: () => void, work: () => T): T {

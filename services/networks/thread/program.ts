@@ -19,6 +19,10 @@ function hostOperations() {
     ...linkOperations(host),
     ...conntrackOperations(calls),
     nft: (request: Parameters<NftContext["run"]>[0]) => nft.run(request),
+    /** The last call: sockets that Node did not open are not closed with the thread. */
+    close: (_request: undefined) => {
+      for (const owned of [nft, namespaces, host]) owned[Symbol.dispose]();
+    },
   };
 }
 

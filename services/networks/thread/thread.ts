@@ -57,6 +57,7 @@ export class HostThread implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#ended === undefined) await this.call("close", undefined).catch(() => {}); // it may end instead
     await this.#worker.terminate();
   }
 

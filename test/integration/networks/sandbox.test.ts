@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { expect } from "chai";
 import { runCommand } from "../../../services/kit/command.ts";
 import { deadline } from "../../../services/kit/deadlines.ts";
@@ -111,6 +111,26 @@ describe("a sandbox", () => {
     await removeSandbox(host, sandbox);
     expect(error).to.include({ code: "UNAVAILABLE", reason: "NETNS_REFUSED" });
     expect((error as Error).message).to.include("the default route through 10.99.0.1 (Nexthop has invalid gateway)");
+  });
+});
+
+describe("the host thread", () => {
+  before(refuseRealHost);
+
+  it("leaves no file open when it is disposed, and then says that it has ended", async () => {
+    const openFiles = async () => (await readdir("/proc/self/fd")).length;
+    const start = () => HostThread.start(deadline(5_000, "start the thread"));
+    await (await start())[Symbol.asyncDispose]();
+    const before = await openFiles();
+    const thread = await start();
+    await thread.call("listLinks", undefined);
+    await thread[Symbol.asyncDispose]();
+    await thread[Symbol.asyncDispose]();
+    await eventually(async () => (await openFiles()) <= before);
+    expect(await rejection(thread.call("listLinks", undefined))).to.include({
+      code: "UNAVAILABLE",
+      reason: "HOST_THREAD_ENDED",
+    });
   });
 });
 
