@@ -1,0 +1,153 @@
+import { hostname as hostName } from "node:os";
+import { join } from "node:path";
+import type { ContainerId, ContainerMount, ContainerSpec, ImageDefaults } from "../spec.ts";
+import { apparmorProfile } from "./apparmor.ts";
+import { capabilitiesOf, processCapabilities } from "./capabilities.ts";
+import { commandOf } from "./command.ts";
+import { devicesOf } from "./devices.ts";
+import { environmentOf } from "./env.ts";
+import type { HostFacts } from "./host-facts.ts";
+import { protectedPaths } from "./masked-paths.ts";
+import { INIT_TARGET, mountsOf } from "./mounts.ts";
+import { type Namespaces, namespacesOf } from "./namespaces.ts";
+import type { OciConfig, OciProcess, OciResources, OciSeccomp } from "./oci-config.ts";
+import { rlimitsOf } from "./rlimits.ts";
+import { rootFiles } from "./root-files.ts";
+import { parseSeccompProfile, resolveSeccomp } from "./seccomp.ts";
+import { parseSecurityOptions, type SecurityOptions } from "./security-options.ts";
+import { sysctlsOf } from "./sysctls.ts";
+import { resolveUser } from "./user.ts";
+
+/** Everything that a container's config.json is made of; the root is mounted already. */
+export interface ConfigRequest {
+  readonly id: ContainerId;
+  readonly spec: ContainerSpec;
+  readonly image: ImageDefaults;
+  readonly bundlePath: string;
+  readonly rootfsPath: string;
+  readonly cgroupsPath: string;
+  readonly isCgroupV2: boolean;
+  readonly resources: OciResources;
+  /** Undefined: the host's network. */
+  readonly netnsPath: string | undefined;
+  readonly mounts: readonly ContainerMount[];
+  /** The first process of another running container. */
+  readonly pidOf: (containerRef: string) => number | undefined;
+  /** Host path of the program for `--init`. */
+  readonly initPath: string;
+}
+
+/**
+ * The OCI configuration of a container, with Docker's defaults. Reads /etc/passwd and /etc/group confined in its root.
+ * Throws INVALID_ARGUMENT and FAILED_PRECONDITION with the reasons of the parts (NO_COMMAND, USER_UNKNOWN, …).
+ */
+export async function containerConfig(request: ConfigRequest, facts: HostFacts): Promise<OciConfig> {
+  const { spec } = request;
+  const security = parseSecurityOptions(spec.securityOptions);
+  const namespaces = namespacesOf(spec.namespaces, request);
+  const capabilities = capabilitiesOf(spec, facts.capabilities);
+  const devices = await devicesOf(spec.devices, spec.privileged);
+  const seccomp = seccompOf(request, security, capabilities, facts);
+  const hostname = hostnameOf(request);
+  return {
+    ociVersion: "1.0.2",
+    process: await processOf(request, { security, capabilities, facts }),
+    root: { path: request.rootfsPath, readonly: spec.readOnlyRootfs },
+    ...(namespaces.hasOwnUts ? { hostname } : {}),
+    mounts: mountsOf(request.mounts, mountFacts(request, namespaces)),
+    annotations: { ...spec.annotations },
+    linux: {
+      namespaces: namespaces.namespaces,
+      resources: { ...request.resources, devices: devices.rules },
+      cgroupsPath: request.cgroupsPath,
+      sysctl: sysctlsOf(spec.sysctls, {
+        hasOwnNetwork: request.netnsPath !== undefined,
+        hasOwnIpc: namespaces.ipc === "private" || namespaces.ipc === "none",
+        domainname: spec.domainname,
+      }),
+      ...(seccomp === undefined ? {} : { seccomp }),
+      devices: devices.nodes,
+      ...protectedPaths(spec.privileged || security.systemPathsUnconfined),
+      ...rootfsPropagation(request.mounts),
+    },
+  };
+}
+
+/** Docker's: the id's first twelve digits, and the host's own name in the host's network. */
+export function hostnameOf({ spec, id, netnsPath }: Pick<ConfigRequest, "spec" | "id" | "netnsPath">): string {
+  if (spec.hostname !== "") return spec.hostname;
+  const isHosts = netnsPath === undefined || spec.namespaces.uts === "host";
+  return isHosts ? hostName() : id.slice(0, 12);
+}
+
+interface ProcessFacts {
+  readonly security: SecurityOptions;
+  readonly capabilities: readonly string[];
+  readonly facts: HostFacts;
+}
+
+async function processOf(request: ConfigRequest, { security, capabilities, facts }: ProcessFacts): Promise<OciProcess> {
+  const { spec, image } = request;
+  const { home, ...user } = await resolveUser(spec.user || image.user, spec.groups, rootFiles(request.rootfsPath));
+  const apparmor = apparmorProfile(security.apparmor, spec.privileged, facts.apparmor);
+  const args = commandOf(spec, image);
+  return {
+    terminal: spec.tty,
+    user,
+    args: spec.init ? [INIT_TARGET, "--", ...args] : args,
+    env: environmentOf(spec, image, { hostname: hostnameOf(request), tty: spec.tty, home }),
+    cwd: spec.workingDir || image.workingDir || "/",
+    capabilities: processCapabilities(capabilities, user.uid),
+    rlimits: rlimitsOf(spec.ulimits, facts.rlimits),
+    noNewPrivileges: security.noNewPrivileges,
+    ...(apparmor === undefined ? {} : { apparmorProfile: apparmor }),
+    oomScoreAdj: oomScoreOf(spec.oomScoreAdj, facts),
+  };
+}
+
+/** Always said, since the monitor's own would be inherited; never below ours where the host does not let us lower it. */
+function oomScoreOf(asked: number | undefined, facts: HostFacts): number {
+  const wanted = asked ?? 0;
+  return facts.rlimits.mayRaise ? wanted : Math.max(wanted, facts.oomScoreAdj);
+}
+
+function seccompOf(
+  { spec }: ConfigRequest,
+  { seccomp }: SecurityOptions,
+  capabilities: readonly string[],
+  facts: HostFacts,
+): OciSeccomp | undefined {
+  if (!facts.hasSeccomp || spec.privileged || seccomp.kind === "unconfined") return undefined;
+  const profile = seccomp.kind === "profile" ? parseSeccompProfile(seccomp.json) : facts.seccompProfile;
+  return resolveSeccomp(profile, { capabilities, arch: facts.arch, kernel: facts.kernel });
+}
+
+function mountFacts({ spec, bundlePath, pidOf, initPath }: ConfigRequest, { ipc }: Namespaces) {
+  const shmPid = ipc === "joined" ? pidOf(spec.namespaces.ipc.slice("container:".length)) : undefined;
+  return {
+    privileged: spec.privileged,
+    hostFiles: hostFilePaths(bundlePath),
+    ipc,
+    joinedShmPath: shmPid === undefined ? undefined : `/proc/${shmPid}/root/dev/shm`,
+    shmSizeBytes: spec.shmSizeBytes,
+    readOnlyRootfs: spec.readOnlyRootfs,
+    initPath: spec.init ? initPath : undefined,
+  };
+}
+
+/** The files of a bundle that its container sees in /etc. */
+export function hostFilePaths(bundlePath: string) {
+  return {
+    hosts: join(bundlePath, "hosts"),
+    hostname: join(bundlePath, "hostname"),
+    resolvConf: join(bundlePath, "resolv.conf"),
+  };
+}
+
+/** Mounts can only pass where the container's root lets them. */
+function rootfsPropagation(mounts: readonly ContainerMount[]): { rootfsPropagation?: string } {
+  const said = mounts.flatMap((one) => (one.kind === "tmpfs" ? [] : [one.propagation]));
+  if (said.some((one) => one.endsWith("shared"))) return { rootfsPropagation: "shared" };
+  if (said.some((one) => one.endsWith("slave"))) return { rootfsPropagation: "rslave" };
+  return {};
+}

@@ -1,0 +1,136 @@
+import { posix } from "node:path";
+import { CtlError } from "../../kit/errors.ts";
+import type { ContainerMount } from "../spec.ts";
+import type { OciMount } from "./oci-config.ts";
+
+const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
+const TMPFS_DEFAULTS = ["noexec", "nosuid", "nodev"] as const;
+/** Pairs of which the later one said wins. */
+const OPPOSITES = new Map([
+  ["exec", "noexec"],
+  ["suid", "nosuid"],
+  ["dev", "nodev"],
+  ["rw", "ro"],
+]);
+
+export interface MountFacts {
+  readonly privileged: boolean;
+  /** Files of the bundle that the container sees under their usual names. */
+  readonly hostFiles: { readonly hosts: string; readonly hostname: string; readonly resolvConf: string };
+  readonly ipc: "private" | "host" | "none" | "joined";
+  /** The first process of the container whose IPC namespace is joined, for its /dev/shm. */
+  readonly joinedShmPath: string | undefined;
+  readonly shmSizeBytes: number;
+  readonly readOnlyRootfs: boolean;
+  /** Host path of the init program, when one is wanted. */
+  readonly initPath: string | undefined;
+}
+
+export const INIT_TARGET = "/sbin/docker-init";
+
+/**
+ * Docker's mounts, then the caller's, each parent before what lies in it; a caller's mount takes the place of a default
+ * one with the same target. Throws INVALID_ARGUMENT MOUNT_TARGET_INVALID, MOUNT_TARGET_TWICE.
+ */
+export function mountsOf(mounts: readonly ContainerMount[], facts: MountFacts): OciMount[] {
+  const asked = mounts.map(toOci);
+  const targets = new Set<string>();
+  for (const { destination } of asked) {
+    if (targets.has(destination)) throw twice(destination);
+    targets.add(destination);
+  }
+  const defaults = [...systemMounts(facts), ...fileMounts(facts)].filter((one) => !targets.has(one.destination));
+  return [...defaults, ...asked].sort((a, b) => depth(a) - depth(b));
+}
+
+function systemMounts(facts: MountFacts): OciMount[] {
+  const access = facts.privileged ? "rw" : "ro";
+  const quiet = ["nosuid", "noexec", "nodev"];
+  return [
+    mount("/proc", "proc", "proc", quiet),
+    mount("/dev", "tmpfs", "tmpfs", ["nosuid", "strictatime", "mode=755", "size=65536k"]),
+    mount("/sys", "sysfs", "sysfs", [...quiet, access]),
+    mount("/dev/pts", "devpts", "devpts", ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
+    mount("/sys/fs/cgroup", "cgroup", "cgroup", [...quiet, access]),
+    ...ipcMounts(facts, quiet),
+  ];
+}
+
+function ipcMounts(facts: MountFacts, quiet: readonly string[]): OciMount[] {
+  const own = mount("/dev/mqueue", "mqueue", "mqueue", quiet);
+  switch (facts.ipc) {
+    case "private": {
+      const size = facts.shmSizeBytes || DEFAULT_SHM_BYTES;
+      return [own, mount("/dev/shm", "tmpfs", "shm", [...quiet, "mode=1777", `size=${size}`])];
+    }
+    case "host":
+      return [
+        mount("/dev/mqueue", "bind", "/dev/mqueue", ["rbind", ...quiet]),
+        mount("/dev/shm", "bind", "/dev/shm", ["rbind", ...quiet]),
+      ];
+    case "joined":
+      return facts.joinedShmPath === undefined
+        ? [own]
+        : [own, mount("/dev/shm", "bind", facts.joinedShmPath, ["rbind", ...quiet])];
+    case "none":
+      return [own];
+    default:
+      return facts.ipc satisfies never;
+  }
+}
+
+function fileMounts({ hostFiles, initPath, readOnlyRootfs }: MountFacts): OciMount[] {
+  const options = ["rbind", "rprivate", ...(readOnlyRootfs ? ["ro"] : [])];
+  const files = [
+    mount("/etc/resolv.conf", "bind", hostFiles.resolvConf, options),
+    mount("/etc/hostname", "bind", hostFiles.hostname, options),
+    mount("/etc/hosts", "bind", hostFiles.hosts, options),
+  ];
+  return initPath === undefined ? files : [...files, mount(INIT_TARGET, "bind", initPath, ["bind", "ro"])];
+}
+
+function toOci(one: ContainerMount): OciMount {
+  const destination = normalTarget(one.target);
+  if (one.kind === "tmpfs") return mount(destination, "tmpfs", "tmpfs", tmpfsOptions(one.options));
+  const options = ["rbind", one.propagation, ...(one.isReadOnly ? ["ro"] : [])];
+  return mount(destination, "bind", one.source, options);
+}
+
+function tmpfsOptions(said: readonly string[]): string[] {
+  const options: string[] = [...TMPFS_DEFAULTS];
+  for (const option of said) {
+    const opposite = OPPOSITES.get(option) ?? [...OPPOSITES].find(([, no]) => no === option)?.[0];
+    const at = opposite === undefined ? -1 : options.indexOf(opposite);
+    if (at >= 0) options.splice(at, 1);
+    options.push(option);
+  }
+  return options;
+}
+
+function normalTarget(target: string): string {
+  const normal = posix.normalize(target).replace(/(?!^)\/$/, "");
+  if (target.startsWith("/") && normal !== "/") return normal;
+  throw new CtlError("INVALID_ARGUMENT", {
+    reason: "MOUNT_TARGET_INVALID",
+    what: `mount at "${target}" in the container`,
+    why: normal === "/" ? "that is the container's root" : "it is not an absolute path",
+    fix: "give an absolute path below /",
+  });
+}
+
+function depth({ destination }: OciMount): number {
+  return destination.split("/").length;
+}
+
+function mount(destination: string, type: string, source: string, options: readonly string[]): OciMount {
+  return { destination, type, source, options };
+}
+
+function twice(target: string): CtlError {
+  return new CtlError("INVALID_ARGUMENT", {
+    reason: "MOUNT_TARGET_TWICE",
+    what: `mount at "${target}" in the container`,
+    why: "two mounts name the same target",
+    fix: "leave one of them out",
+  });
+}

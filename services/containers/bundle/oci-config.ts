@@ -1,0 +1,129 @@
+/**
+ * The part of the OCI runtime specification (1.0.2, config.md and config-linux.md) that we write; crun 1.8 and runc 1.1
+ * and newer read it.
+ */
+export interface OciConfig {
+  readonly ociVersion: string;
+  readonly process: OciProcess;
+  readonly root: { readonly path: string; readonly readonly: boolean };
+  readonly hostname?: string;
+  readonly mounts: readonly OciMount[];
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly linux: OciLinux;
+}
+
+export interface OciProcess {
+  readonly terminal: boolean;
+  readonly user: OciUser;
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  readonly cwd: string;
+  readonly capabilities?: OciCapabilities;
+  readonly rlimits?: readonly OciRlimit[];
+  readonly noNewPrivileges: boolean;
+  readonly apparmorProfile?: string;
+  readonly oomScoreAdj?: number;
+}
+
+export interface OciUser {
+  readonly uid: number;
+  readonly gid: number;
+  readonly umask?: number;
+  readonly additionalGids?: readonly number[];
+}
+
+export interface OciCapabilities {
+  readonly bounding: readonly string[];
+  readonly effective: readonly string[];
+  readonly permitted: readonly string[];
+  readonly inheritable: readonly string[];
+  readonly ambient: readonly string[];
+}
+
+export interface OciRlimit {
+  readonly type: string;
+  readonly soft: number | bigint;
+  readonly hard: number | bigint;
+}
+
+export interface OciMount {
+  readonly destination: string;
+  readonly type: string;
+  readonly source: string;
+  readonly options: readonly string[];
+}
+
+export interface OciLinux {
+  readonly namespaces: readonly OciNamespace[];
+  readonly resources: OciResources;
+  readonly cgroupsPath: string;
+  readonly sysctl?: Readonly<Record<string, string>>;
+  readonly seccomp?: OciSeccomp;
+  readonly devices?: readonly OciDevice[];
+  readonly maskedPaths?: readonly string[];
+  readonly readonlyPaths?: readonly string[];
+  readonly rootfsPropagation?: string;
+}
+
+export interface OciNamespace {
+  readonly type: "pid" | "network" | "mount" | "ipc" | "uts" | "user" | "cgroup";
+  readonly path?: string;
+}
+
+export interface OciDevice {
+  readonly type: "c" | "b" | "u" | "p";
+  readonly path: string;
+  readonly major: number;
+  readonly minor: number;
+  readonly fileMode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface OciDeviceRule {
+  readonly allow: boolean;
+  readonly type?: "a" | "c" | "b";
+  readonly major?: number;
+  readonly minor?: number;
+  readonly access: string;
+}
+
+export interface OciResources {
+  readonly devices?: readonly OciDeviceRule[];
+  readonly memory?: {
+    readonly limit?: number;
+    readonly swap?: number;
+    readonly reservation?: number;
+    readonly disableOOMKiller?: boolean;
+  };
+  readonly cpu?: {
+    readonly shares?: number;
+    readonly quota?: number;
+    readonly period?: number;
+    readonly cpus?: string;
+    readonly mems?: string;
+  };
+  readonly pids?: { readonly limit: number };
+  readonly blockIO?: { readonly weight: number };
+}
+
+export interface OciSeccomp {
+  readonly defaultAction: string;
+  readonly defaultErrnoRet?: number;
+  readonly architectures: readonly string[];
+  readonly syscalls: readonly OciSyscallRule[];
+}
+
+export interface OciSyscallRule {
+  readonly names: readonly string[];
+  readonly action: string;
+  readonly errnoRet?: number;
+  readonly args?: readonly OciSyscallArgument[];
+}
+
+export interface OciSyscallArgument {
+  readonly index: number;
+  readonly value: number;
+  readonly valueTwo?: number;
+  readonly op: string;
+}

@@ -1,0 +1,127 @@
+import type { RestartPolicy } from "./restart-policy.ts";
+
+/** 64 hex digits, minted by the gateway. */
+export type ContainerId = string & { readonly __brand: "ContainerId" };
+
+export function isContainerId(text: string): text is ContainerId {
+  return /^[0-9a-f]{64}$/.test(text);
+}
+
+/**
+ * What a caller asks a container to be, as narrow types; the service makes it from the contract's message. Names keep
+ * Docker's meaning: an empty text or list is "not said" unless a field says otherwise.
+ */
+export interface ContainerSpec {
+  readonly name: string;
+  readonly image: string;
+  /** Undefined: the image's. Empty: none. */
+  readonly entrypoint: readonly string[] | undefined;
+  readonly command: readonly string[];
+  /** `NAME=value`, or `NAME` alone: taken out of the image's. */
+  readonly env: readonly string[];
+  readonly workingDir: string;
+  /** `name|uid[:group|gid]` */
+  readonly user: string;
+  /** Supplementary groups by name or number. */
+  readonly groups: readonly string[];
+  readonly hostname: string;
+  readonly domainname: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly tty: boolean;
+  readonly openStdin: boolean;
+  /** The container's stdin closes when the first attached client ends. */
+  readonly stdinOnce: boolean;
+  readonly readOnlyRootfs: boolean;
+  readonly stopSignal: string;
+  /** Undefined: 10 s. Negative: without end. */
+  readonly stopTimeoutS: number | undefined;
+  readonly restart: RestartPolicy;
+  readonly autoRemove: boolean;
+  readonly resources: Resources;
+  readonly capAdd: readonly string[];
+  readonly capDrop: readonly string[];
+  readonly privileged: boolean;
+  readonly securityOptions: readonly string[];
+  readonly init: boolean;
+  readonly dns: Dns;
+  /** `host:address` */
+  readonly extraHosts: readonly string[];
+  readonly sysctls: Readonly<Record<string, string>>;
+  readonly ulimits: readonly Ulimit[];
+  /** 0: 64 MiB. */
+  readonly shmSizeBytes: number;
+  readonly oomScoreAdj: number | undefined;
+  readonly namespaces: NamespaceModes;
+  readonly devices: readonly DeviceRequest[];
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+/** What an image says that a container may leave unsaid. */
+export interface ImageDefaults {
+  readonly entrypoint: readonly string[];
+  readonly command: readonly string[];
+  readonly env: readonly string[];
+  readonly workingDir: string;
+  readonly user: string;
+  readonly stopSignal: string;
+}
+
+export interface Dns {
+  readonly servers: readonly string[];
+  readonly search: readonly string[];
+  readonly options: readonly string[];
+}
+
+/** 0 and empty everywhere: no limit. */
+export interface Resources {
+  readonly memoryBytes: number;
+  /** Memory and swap together; -1: swap without limit; 0: as much swap as memory. */
+  readonly memorySwapBytes: number;
+  readonly memoryReservationBytes: number;
+  /** Billionths of a CPU. */
+  readonly nanoCpus: number;
+  readonly cpuShares: number;
+  readonly cpuPeriodUs: number;
+  readonly cpuQuotaUs: number;
+  readonly cpusetCpus: string;
+  readonly cpusetMems: string;
+  readonly pidsLimit: number;
+  readonly blkioWeight: number;
+  readonly oomKillDisable: boolean;
+}
+
+export interface Ulimit {
+  readonly name: string;
+  /** -1: unlimited. */
+  readonly soft: number;
+  readonly hard: number;
+}
+
+export interface DeviceRequest {
+  readonly hostPath: string;
+  readonly containerPath: string;
+  /** Any of r, w, m. */
+  readonly permissions: string;
+}
+
+/** Docker's modes as written: `""` (the default), `host`, `private`, `shareable`, `none`, `container:ID`. */
+export interface NamespaceModes {
+  readonly ipc: string;
+  readonly pid: string;
+  readonly uts: string;
+  readonly cgroup: string;
+}
+
+export type Propagation = "private" | "rprivate" | "shared" | "rshared" | "slave" | "rslave";
+
+/** A mount as the volumes service resolved it. */
+export type ContainerMount =
+  | {
+      readonly kind: "bind" | "volume";
+      /** Host path. */
+      readonly source: string;
+      readonly target: string;
+      readonly isReadOnly: boolean;
+      readonly propagation: Propagation;
+    }
+  | { readonly kind: "tmpfs"; readonly target: string; readonly options: readonly string[] };
