@@ -10,11 +10,11 @@ import type { EventFeed } from "../kit/watch.ts";
 import { findImage } from "./find.ts";
 import { acquire, type Holder, release, undoAcquire } from "./leases.ts";
 import { listImages } from "./list.ts";
-import { type PullCallDeps, pullCall } from "./pull-call.ts";
 import { removeImage } from "./remove.ts";
+import { imageMessage } from "./service/messages.ts";
+import { type PullCallDeps, pullCall } from "./service/pull.ts";
 import { usage } from "./store/layers.ts";
 import { tagImage } from "./tag.ts";
-import { imageMessage } from "./translate.ts";
 
 export interface ImagesDeps extends PullCallDeps {
   readonly feed: EventFeed;

@@ -42,7 +42,7 @@ create table containers (
   is_stopped_by_user boolean not null default false,
 
   -- Copies of what it was given at its last start (endpoints, ports, mounts): for showing and for restarting.
-  given bytea,
+  given jsonb,
   layers text[] not null default '{}',
   layers_directory text not null default '',
 

@@ -1,4 +1,5 @@
 import type { Db } from "../../kit/database.ts";
+import type { Given } from "../given.ts";
 import type { ContainerState } from "../lifecycle.ts";
 import type { ContainerSpec } from "../spec.ts";
 
@@ -35,7 +36,7 @@ export interface ContainerRow {
   readonly failures: number;
   readonly restart_at: Date | null;
   readonly is_stopped_by_user: boolean;
-  readonly given: Buffer | null;
+  readonly given: Given | null;
   readonly layers: string[];
   readonly layers_directory: string;
   readonly has_sandbox: boolean;
@@ -165,7 +166,7 @@ export interface StartRecord {
   readonly epoch: string;
   readonly runtime: string;
   readonly startedAt: Date;
-  readonly given: Buffer;
+  readonly given: Given;
 }
 
 /** The row of a run that has begun. False: the row moved on meanwhile (removed, or another run). */
@@ -185,7 +186,7 @@ export async function recordStart(db: Db, start: StartRecord): Promise<boolean> 
       start.epoch,
       start.runtime,
       start.startedAt,
-      start.given,
+      JSON.stringify(start.given),
     ],
   );
   return rowCount === 1;

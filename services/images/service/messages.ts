@@ -1,9 +1,9 @@
 import type { Image, LayerPhase as ProtoPhase } from "#proto/ctl/images/v1/images.ts";
 import { Image as ImageMessage, LayerPhase } from "#proto/ctl/images/v1/images.ts";
-import { type Timestamp, timestampOf } from "../kit/timestamp.ts";
-import type { LayerPhase as Phase } from "./pull.ts";
-import { familiarName, familiarReference, parseReference } from "./reference.ts";
-import type { ImageRow } from "./store/images.ts";
+import { type Timestamp, timestampOf } from "../../kit/timestamp.ts";
+import type { LayerPhase as Phase } from "../pull.ts";
+import { familiarName, familiarReference, parseReference } from "../reference.ts";
+import type { ImageRow } from "../store/images.ts";
 
 const PHASES: Readonly<Record<Phase, ProtoPhase>> = {
   exists: LayerPhase.EXISTS,

@@ -1,13 +1,13 @@
 import type { PullRequest, PullResponse, RegistryAuth } from "#proto/ctl/images/v1/images.ts";
-import { AsyncQueue } from "../kit/async-queue.ts";
-import { isCtlError } from "../kit/errors.ts";
-import { collectBlobs } from "./collect.ts";
-import { normalise, type Platform } from "./platform.ts";
-import { type PullDeps, type PullObserver, pull, wantedPlatform } from "./pull.ts";
-import { parseReference, type Reference } from "./reference.ts";
-import type { RegistryClient } from "./registry/client.ts";
-import { type CredentialSource, credentialsFor } from "./registry/credentials.ts";
-import { imageMessage, phaseMessage } from "./translate.ts";
+import { AsyncQueue } from "../../kit/async-queue.ts";
+import { isCtlError } from "../../kit/errors.ts";
+import { collectBlobs } from "../collect.ts";
+import { normalise, type Platform } from "../platform.ts";
+import { type PullDeps, type PullObserver, pull, wantedPlatform } from "../pull.ts";
+import { parseReference, type Reference } from "../reference.ts";
+import type { RegistryClient } from "../registry/client.ts";
+import { type CredentialSource, credentialsFor } from "../registry/credentials.ts";
+import { imageMessage, phaseMessage } from "./messages.ts";
 
 export interface PullCallDeps extends PullDeps {
   /** The one that the configuration of now asks for. */

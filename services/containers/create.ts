@@ -1,0 +1,66 @@
+import { type Database, violates } from "../kit/database.ts";
+import { CtlError } from "../kit/errors.ts";
+import { beginStep, beginUndo, recordEvent } from "../kit/outbox.ts";
+import { containerEvent } from "./events.ts";
+import { parseContainerName, randomName } from "./names.ts";
+import {
+  containerById,
+  containerIdByName,
+  deleteCreatedBy,
+  insertContainer,
+  type NewContainer,
+} from "./store/containers.ts";
+
+const NAME_ATTEMPTS = 20;
+
+/**
+ * Rows and the reserved name; nothing on the host. Done again by the same operation it answers the same name.
+ * Throws ALREADY_EXISTS CONTAINER_NAME_IN_USE; INVALID_ARGUMENT CONTAINER_NAME_INVALID; ABORTED OPERATION_UNDONE.
+ */
+export async function createContainer(db: Database, wish: Omit<NewContainer, "name">, name: string): Promise<string> {
+  if (name !== "") return insert(db, wish, parseContainerName(name));
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await insert(db, wish, randomName(attempt));
+    } catch (error) {
+      const isTaken = error instanceof CtlError && error.reason === "CONTAINER_NAME_IN_USE";
+      if (!isTaken || attempt === NAME_ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function insert(db: Database, wish: Omit<NewContainer, "name">, name: string): Promise<string> {
+  try {
+    return await db.transaction(async (tx) => {
+      await beginStep(tx, wish.created_by, `create container ${name}`);
+      const earlier = await containerById(tx, wish.id);
+      if (earlier !== undefined) return earlier.name;
+      const row = { ...wish, name };
+      await insertContainer(tx, row);
+      await recordEvent(tx, db.schema, containerEvent("create", row));
+      return name;
+    });
+  } catch (error) {
+    if (!violates(error, "containers_name")) throw error;
+    throw nameInUse(name, await containerIdByName(db, name), error);
+  }
+}
+
+/** Takes back what this operation created, never another's. */
+export async function undoCreate(db: Database, id: string, operation: string): Promise<void> {
+  await db.transaction(async (tx) => {
+    await beginUndo(tx, operation);
+    const row = await deleteCreatedBy(tx, id, operation);
+    if (row !== undefined) await recordEvent(tx, db.schema, containerEvent("destroy", row));
+  });
+}
+
+export function nameInUse(name: string, owner: string | undefined, cause: unknown): CtlError {
+  return new CtlError("ALREADY_EXISTS", {
+    reason: "CONTAINER_NAME_IN_USE",
+    what: `use the name "${name}" for a container`,
+    why: `container ${owner?.slice(0, 12) ?? "another"} has that name`,
+    fix: `remove it (ctl rm ${name}) or choose another --name`,
+    cause,
+  });
+}

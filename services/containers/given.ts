@@ -1,0 +1,37 @@
+import type { ContainerMount } from "./spec.ts";
+
+/** What a container got from the other services at its last start: shown, and used again by a restart. */
+export interface Given {
+  /** Empty: the host's network namespace. */
+  readonly netnsPath: string;
+  readonly endpoints: readonly GivenEndpoint[];
+  readonly ports: readonly GivenPort[];
+  readonly mounts: readonly GivenMount[];
+  readonly resolvConf: string;
+}
+
+export interface GivenEndpoint {
+  readonly networkId: string;
+  readonly networkName: string;
+  readonly endpointId: string;
+  readonly ipv4Address: string;
+  readonly ipv4Prefix: number;
+  readonly gateway: string;
+  readonly macAddress: string;
+  readonly aliases: readonly string[];
+  readonly interfaceName: string;
+}
+
+export interface GivenPort {
+  readonly containerPort: number;
+  readonly protocol: string;
+  readonly hostIp: string;
+  readonly hostPort: number;
+}
+
+export interface GivenMount {
+  /** The volume's name; empty for binds and tmpfs. */
+  readonly name: string;
+  readonly driver: string;
+  readonly mount: ContainerMount;
+}

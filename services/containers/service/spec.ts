@@ -1,0 +1,149 @@
+import {
+  type RestartPolicy as PolicyMessage,
+  RestartMode,
+  type ContainerSpec as SpecMessage,
+} from "#proto/ctl/containers/v1/spec.ts";
+import type { ImageConfig } from "#proto/ctl/images/v1/images.ts";
+import { MountType, type ResolvedMount } from "#proto/ctl/volumes/v1/volumes.ts";
+import { CtlError } from "../../kit/errors.ts";
+import type { RestartPolicy } from "../restart-policy.ts";
+import type { ContainerMount, ContainerSpec, ImageDefaults, Propagation } from "../spec.ts";
+
+/**
+ * The caller's message as the narrow type that everything in this service works with; refused here or nowhere.
+ * Throws INVALID_ARGUMENT CONTAINER_SPEC_INVALID.
+ */
+export function parseSpec(wish: SpecMessage): ContainerSpec {
+  if (wish.image === "") throw invalid("it names no image", "name one");
+  if (wish.workingDir !== "" && !wish.workingDir.startsWith("/")) {
+    throw invalid(`the working directory "${wish.workingDir}" is not absolute`, "begin it with /");
+  }
+  const { hostname, domainname } = wish;
+  if (!/^[a-zA-Z0-9_.-]{0,64}$/.test(hostname))
+    throw invalid(`"${hostname}" cannot be a host name`, "at most 64 letters, digits, dots and dashes");
+  checkResources(wish);
+  if (
+    wish.autoRemove &&
+    ![RestartMode.UNSPECIFIED, RestartMode.NO].some((mode) => mode === wish.restart?.mode) &&
+    wish.restart !== undefined
+  ) {
+    throw invalid("--rm and a restart policy exclude each other", "leave one of them out");
+  }
+  return {
+    name: wish.name,
+    image: wish.image,
+    entrypoint: wish.entrypoint?.values,
+    command: wish.command,
+    env: wish.env.map(checkEnv),
+    workingDir: wish.workingDir,
+    user: wish.user,
+    groups: wish.groups,
+    hostname,
+    domainname,
+    labels: wish.labels,
+    tty: wish.tty,
+    openStdin: wish.openStdin,
+    stdinOnce: wish.stdinOnce,
+    readOnlyRootfs: wish.readOnlyRootfs,
+    stopSignal: wish.stopSignal,
+    stopTimeoutS: wish.stopTimeoutS,
+    restart: parseRestart(wish.restart),
+    autoRemove: wish.autoRemove,
+    resources: wish.resources ?? NO_LIMITS,
+    capAdd: wish.capAdd,
+    capDrop: wish.capDrop,
+    privileged: wish.privileged,
+    securityOptions: wish.securityOptions,
+    init: wish.init,
+    dns: { servers: wish.dnsServers, search: wish.dnsSearch, options: wish.dnsOptions },
+    extraHosts: wish.extraHosts,
+    sysctls: wish.sysctls,
+    ulimits: wish.ulimits,
+    shmSizeBytes: wish.shmSizeBytes,
+    oomScoreAdj: wish.oomScoreAdj,
+    namespaces: { ipc: wish.ipcMode, pid: wish.pidMode, uts: wish.utsMode, cgroup: wish.cgroupnsMode },
+    devices: wish.devices,
+    annotations: wish.annotations,
+  };
+}
+
+const NO_LIMITS: ContainerSpec["resources"] = {
+  memoryBytes: 0,
+  memorySwapBytes: 0,
+  memoryReservationBytes: 0,
+  nanoCpus: 0,
+  cpuShares: 0,
+  cpuPeriodUs: 0,
+  cpuQuotaUs: 0,
+  cpusetCpus: "",
+  cpusetMems: "",
+  pidsLimit: 0,
+  blkioWeight: 0,
+  oomKillDisable: false,
+};
+
+/** Docker refuses less than 6 MiB: the runtime itself does not start with it. */
+const MIN_MEMORY_BYTES = 6 << 20;
+
+function checkResources({ resources }: SpecMessage): void {
+  if (resources === undefined) return;
+  const { memoryBytes, memorySwapBytes, nanoCpus, cpuQuotaUs, cpuPeriodUs } = resources;
+  if (memoryBytes !== 0 && memoryBytes < MIN_MEMORY_BYTES)
+    throw invalid("the memory limit is below 6 MiB", "give it more");
+  if (memorySwapBytes > 0 && memoryBytes === 0) throw invalid("a swap limit needs a memory limit", "set --memory too");
+  if (memorySwapBytes > 0 && memorySwapBytes < memoryBytes) {
+    throw invalid("the limit of memory and swap together is below that of memory", "make --memory-swap the larger one");
+  }
+  if (nanoCpus > 0 && (cpuQuotaUs > 0 || cpuPeriodUs > 0)) {
+    throw invalid("--cpus and --cpu-quota or --cpu-period say the same thing twice", "leave one out");
+  }
+}
+
+function checkEnv(entry: string): string {
+  if (entry === "" || entry.startsWith("=") || entry.includes("\0")) {
+    throw invalid(`"${entry}" is no environment variable`, "write NAME=value or NAME");
+  }
+  return entry;
+}
+
+function parseRestart(policy: PolicyMessage | undefined): RestartPolicy {
+  switch (policy?.mode) {
+    case RestartMode.ALWAYS:
+      return { mode: "always" };
+    case RestartMode.UNLESS_STOPPED:
+      return { mode: "unless-stopped" };
+    case RestartMode.ON_FAILURE:
+      return { mode: "on-failure", maxRetries: policy.maxRetries };
+    default:
+      return { mode: "no" };
+  }
+}
+
+export function imageDefaults(config: ImageConfig | undefined): ImageDefaults {
+  return {
+    entrypoint: config?.entrypoint ?? [],
+    command: config?.command ?? [],
+    env: config?.env ?? [],
+    workingDir: config?.workingDir ?? "",
+    user: config?.user ?? "",
+    stopSignal: config?.stopSignal ?? "",
+  };
+}
+
+const PROPAGATIONS: readonly Propagation[] = ["private", "rprivate", "shared", "rshared", "slave", "rslave"];
+
+export function parseMount(mount: ResolvedMount): ContainerMount {
+  const { source, target, tmpfsOptions } = mount;
+  if (mount.type === MountType.TMPFS) return { kind: "tmpfs", target, options: tmpfsOptions };
+  return {
+    kind: mount.type === MountType.VOLUME ? "volume" : "bind",
+    source,
+    target,
+    isReadOnly: mount.readOnly,
+    propagation: PROPAGATIONS.find((known) => known === mount.propagation) ?? "rprivate",
+  };
+}
+
+function invalid(why: string, fix: string): CtlError {
+  return new CtlError("INVALID_ARGUMENT", { reason: "CONTAINER_SPEC_INVALID", what: "create a container", why, fix });
+}
