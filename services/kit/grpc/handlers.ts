@@ -114,7 +114,8 @@ function bidirectional(
 /** The client's messages until it half-closes; a client that goes away ends them too: the signal tells the two apart. */
 async function* requestsOf(call: ServerDuplexStream<unknown, unknown>, signal: AbortSignal): AsyncGenerator<unknown> {
   try {
-    yield* call;
+    // a plain iteration destroys the whole call at the client's half-close, and later answers with it (tried)
+    yield* call.iterator({ destroyOnReturn: false });
   } catch (error) {
     if (!signal.aborted) throw error;
   }
