@@ -1,0 +1,7 @@
+import { loadFileCalls } from "../../../../services/images/layers/file-calls.ts";
+
+/** A path's own extended attributes, values as text. */
+export function readXattrs(path: string): Map<string, string> {
+  const xattrs = loadFileCalls().listXattrs(Buffer.from(path).toString("latin1"));
+  return new Map([...xattrs].map(([name, value]) => [name, value.toString("latin1")]));
+}
