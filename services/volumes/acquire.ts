@@ -1,4 +1,4 @@
-import { attach } from "./attachment.ts";
+import { attachAll } from "./attachment.ts";
 import { isFillable } from "./copy-up/fillable.ts";
 import type { Deps } from "./deps.ts";
 import { driverNamed } from "./drivers/driver.ts";
@@ -48,10 +48,14 @@ export async function acquire(
     mounts.filter((mount) => mount.kind === "volume"),
     deps,
   );
+  await attachAll(
+    [...references.values()].map(({ volume }) => volume),
+    deps,
+    signal,
+  );
   const resolved: ResolvedMount[] = [];
   for (const mount of mounts) {
-    if (mount.kind !== "volume") resolved.push(mount);
-    else resolved.push(await resolveVolume(mount, references.get(mount.target), deps, signal));
+    resolved.push(mount.kind === "volume" ? await resolve(mount, references.get(mount.target), deps) : mount);
   }
   return { mounts: resolved, warnings };
 }
@@ -65,16 +69,14 @@ async function readySources(binds: readonly BindMount[], signal: AbortSignal): P
   return warnings;
 }
 
-async function resolveVolume(
+async function resolve(
   mount: VolumeMount,
   reference: Reference | undefined,
-  deps: Deps,
-  signal: AbortSignal,
+  { drivers }: Deps,
 ): Promise<ResolvedVolume> {
   if (reference === undefined) throw new Error(`no reference was made for ${mount.target}`);
   const { volume, wantsCopyUp } = reference;
-  await attach(volume, deps, signal);
-  const source = driverNamed(deps.drivers, volume.driver).mountpoint(volume);
+  const source = driverNamed(drivers, volume.driver).mountpoint(volume);
   return {
     kind: "volume",
     name: volume.name,

@@ -2,27 +2,45 @@ import { within } from "../kit/deadlines.ts";
 import type { Deps } from "./deps.ts";
 import { driverNamed } from "./drivers/driver.ts";
 import { lockUnreferenced, lockVolume } from "./store.ts";
-import { type Volume, volumeNotFound } from "./volume.ts";
+import { type Volume, volumeVanishes } from "./volume.ts";
 
 /** Below the 15 s after which Postgres ends a transaction that waits for its client. */
 const ATTACH_TIMEOUT_MS = 10_000;
 
 /**
- * The volume's content is at its mountpoint afterwards. Whether to mount or to unmount is decided under the volume's row:
- * a container that comes meets the last one that goes. A plain directory needs no such care.
+ * The content of these volumes is at their mountpoints afterwards. What is not there yet is made under the volume's row:
+ * a removal, or the last container that goes while another comes, is waited for and then respected.
+ * Throws ABORTED VOLUME_VANISHES, FAILED_PRECONDITION VOLUME_MOUNT_REFUSED.
  */
-export async function attach(
-  volume: Volume,
-  { db, node, drivers }: Pick<Deps, "db" | "node" | "drivers">,
+export async function attachAll(
+  volumes: readonly Volume[],
+  deps: Pick<Deps, "db" | "node" | "drivers">,
   signal: AbortSignal,
 ): Promise<void> {
-  const driver = driverNamed(drivers, volume.driver);
-  if (isPlain(volume)) return driver.attach(volume, signal);
-  const patience = within(signal, ATTACH_TIMEOUT_MS, `mount the volume "${volume.name}"`);
+  const ready = await Promise.all(volumes.map((volume) => driverNamed(deps.drivers, volume.driver).isReady(volume)));
+  const missing = volumes.filter((_, index) => !ready[index]);
+  if (missing.length === 0) return;
+  const patience = within(signal, ATTACH_TIMEOUT_MS, "mount volumes");
+  await underRow(missing, deps, (volume) => driverNamed(deps.drivers, volume.driver).attach(volume, patience));
+}
+
+/** The volume has what it needs on the host; nothing is mounted. Throws ABORTED VOLUME_VANISHES. */
+export async function createOnHost(volume: Volume, deps: Pick<Deps, "db" | "node" | "drivers">): Promise<void> {
+  await underRow([volume], deps, (locked) => driverNamed(deps.drivers, locked.driver).create(locked));
+}
+
+async function underRow(
+  volumes: readonly Volume[],
+  { db, node }: Pick<Deps, "db" | "node">,
+  work: (volume: Volume) => Promise<void>,
+): Promise<void> {
   await db.transaction(async (tx) => {
-    const locked = await lockVolume(tx, node, volume.name);
-    if (locked?.id !== volume.id) throw volumeNotFound(volume.name, "mount a volume");
-    await driver.attach(volume, patience);
+    // all in one order, so that two who lock several never wait for each other
+    for (const { id, name } of volumes.toSorted((one, other) => (one.name < other.name ? -1 : 1))) {
+      const locked = await lockVolume(tx, node, name);
+      if (locked?.id !== id) throw volumeVanishes(name);
+      await work(locked);
+    }
   });
 }
 

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Db } from "../kit/database.ts";
 import { CtlError } from "../kit/errors.ts";
 import { recordEvent } from "../kit/outbox.ts";
+import { createOnHost } from "./attachment.ts";
 import { type Deps, SCHEMA } from "./deps.ts";
 import { DEFAULT_DRIVER, driverNamed } from "./drivers/driver.ts";
 import { adoptVolume, insertVolumes, keepVolumes } from "./store.ts";
@@ -22,14 +23,13 @@ export interface CreateRequest {
  */
 export async function createVolume(
   request: CreateRequest,
-  { db, node, drivers }: Pick<Deps, "db" | "node" | "drivers">,
+  deps: Pick<Deps, "db" | "node" | "drivers">,
 ): Promise<Volume> {
-  const driver = driverNamed(drivers, request.driver ?? DEFAULT_DRIVER);
-  driver.checkOptions(request.options);
-  const volume = await db.transaction(
-    async (tx) => (await insertOne(tx, node, request)) ?? existing(tx, node, request),
+  driverNamed(deps.drivers, request.driver ?? DEFAULT_DRIVER).checkOptions(request.options);
+  const volume = await deps.db.transaction(
+    async (tx) => (await insertOne(tx, deps.node, request)) ?? existing(tx, deps.node, request),
   );
-  await driver.create(volume);
+  await createOnHost(volume, deps);
   return volume;
 }
 

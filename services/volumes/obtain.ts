@@ -1,11 +1,10 @@
 import type { Db } from "../kit/database.ts";
-import { CtlError } from "../kit/errors.ts";
 import { checkSameVolume, recordCreated } from "./create.ts";
 import type { Deps } from "./deps.ts";
 import { DEFAULT_DRIVER, driverNamed } from "./drivers/driver.ts";
 import type { VolumeMount } from "./mounts/mount.ts";
 import { insertVolumes, keepVolumes, type NewVolume } from "./store.ts";
-import { randomVolumeName, type Volume, type VolumeName } from "./volume.ts";
+import { randomVolumeName, type Volume, volumeVanishes } from "./volume.ts";
 
 export interface Obtained {
   readonly mount: VolumeMount;
@@ -64,13 +63,4 @@ function distinct(volumes: readonly NewVolume[]): NewVolume[] {
 
 function remember(known: Map<string, Volume>, volumes: readonly Volume[]): void {
   for (const volume of volumes) known.set(volume.name, volume);
-}
-
-function volumeVanishes(name: VolumeName): CtlError {
-  return new CtlError("ABORTED", {
-    reason: "VOLUME_VANISHES",
-    what: `use volume "${name}"`,
-    why: "it was removed again and again meanwhile",
-    fix: "try again",
-  });
 }

@@ -60,3 +60,13 @@ export function volumeNotFound(name: string, what: string): CtlError {
     fix: "ctl volume ls shows those there are",
   });
 }
+
+/** Somebody removes it, or undoes what made it, while it is being used. */
+export function volumeVanishes(name: string): CtlError {
+  return new CtlError("ABORTED", {
+    reason: "VOLUME_VANISHES",
+    what: `use volume "${name}"`,
+    why: "it was removed meanwhile",
+    fix: "try again",
+  });
+}

@@ -6,7 +6,7 @@ export type DriverVolume = Pick<Volume, "id" | "name" | "options">;
 
 /**
  * Where the content of volumes lives. Every method can be called twice, and after a crash in the middle of itself.
- * For one volume no two calls of attach, detach and discard run at once when it has options: the caller holds its row.
+ * What changes anything is called with the volume's row locked: no two of these run at once for one volume.
  */
 export interface VolumeDriver {
   /** Before a row is written. Throws INVALID_ARGUMENT VOLUME_OPTION_INVALID naming the option. */
@@ -15,6 +15,8 @@ export interface VolumeDriver {
   mountpoint(volume: DriverVolume): string;
   /** Makes what the content needs on the host; nothing is mounted for it yet. */
   create(volume: DriverVolume): Promise<void>;
+  /** True when attach has nothing to do. */
+  isReady(volume: DriverVolume): Promise<boolean>;
   /** Makes the content reachable at its mountpoint, creating it where it is missing. */
   attach(volume: DriverVolume, signal: AbortSignal): Promise<void>;
   /** Gives up what attach did beyond the content itself: nobody refers to the volume any more. */

@@ -1,7 +1,15 @@
 import { join } from "node:path";
 import type { DriverVolume, VolumeDriver } from "./driver.ts";
-import { dataOf, directoryOf, ensureDirectory, moveToTrash, type VolumeDirectories } from "./local/directories.ts";
-import { createMounting, hasMountWithin, volumeBusy } from "./local/mounting.ts";
+import {
+  contentsOf,
+  dataOf,
+  directoryOf,
+  ensureDirectory,
+  hasData,
+  moveToTrash,
+  type VolumeDirectories,
+} from "./local/directories.ts";
+import { createMounting, hasMountWithin, isMounted, volumeBusy } from "./local/mounting.ts";
 import { parseLocalOptions } from "./local/options.ts";
 
 /**
@@ -18,6 +26,8 @@ export function createLocalDriver(directories: VolumeDirectories): VolumeDriver 
     create: async (volume) => {
       await ensureDirectory(directories, volume);
     },
+    isReady: async (volume) =>
+      hasMount(volume) ? isMounted(dataOf(directories, volume)) : hasData(await contentsOf(directories, volume)),
     attach: async (volume, signal) => {
       await ensureDirectory(directories, volume);
       const mount = parseLocalOptions(volume.options);

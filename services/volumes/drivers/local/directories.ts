@@ -96,7 +96,8 @@ export async function contentsOf(directories: VolumeDirectories, volume: { reado
   }
 }
 
-function hasData(contents: readonly string[]): boolean {
+/** The volume's directory is whole. */
+export function hasData(contents: readonly string[]): boolean {
   return contents.includes(DATA);
 }
 

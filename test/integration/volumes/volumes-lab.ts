@@ -1,0 +1,63 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { MountRequest, MountType, VolumesService } from "#proto/ctl/volumes/v1/volumes.ts";
+import { deadline } from "../../../services/kit/deadlines.ts";
+import type { ServiceClient } from "../../../services/kit/grpc/client.ts";
+import { createLog } from "../../../services/kit/telemetry/log.ts";
+import { createCopySyscalls } from "../../../services/volumes/copy-up/syscalls.ts";
+import type { Deps } from "../../../services/volumes/deps.ts";
+import { type VolumeDirectories, volumeDirectories } from "../../../services/volumes/drivers/local/directories.ts";
+import { createLocalDriver } from "../../../services/volumes/drivers/local.ts";
+import { startVolumes, volumesSettings } from "../../../services/volumes/service.ts";
+import { type ServiceInProcess, serviceInProcess } from "../../lab/service.ts";
+
+export type VolumesClient = ServiceClient<typeof VolumesService>;
+
+export interface VolumesLab extends ServiceInProcess {
+  readonly volumes: VolumesClient;
+  readonly directories: VolumeDirectories;
+  /** What the service's operations are made of, for what it has no RPC for. */
+  readonly deps: Deps;
+  /** Names of the volumes' directories. */
+  directoryNames(): Promise<string[]>;
+}
+
+export async function volumesLab(): Promise<VolumesLab> {
+  const service = await serviceInProcess({ name: "volumes", settings: volumesSettings, start: startVolumes });
+  const directories = volumeDirectories(service.root);
+  return {
+    ...service,
+    volumes: service.client(VolumesService),
+    directories,
+    deps: {
+      db: service.db,
+      node: service.node,
+      drivers: new Map([["local", createLocalDriver(directories)]]),
+      calls: createCopySyscalls(),
+      log: createLog("test", "fatal"),
+    },
+    directoryNames: async () => (await readdir(directories.top)).filter((name) => name !== ".trash").sort(),
+    [Symbol.asyncDispose]: () => service[Symbol.asyncDispose](),
+  };
+}
+
+/** What every call is given. */
+export function call() {
+  return { signal: deadline(10_000, "call the volumes service") };
+}
+
+export function volumeMount(target: string, more: Partial<MountRequest> = {}): MountRequest {
+  return MountRequest.fromPartial({ type: MountType.VOLUME, target, ...more });
+}
+
+export function bindMount(source: string, target: string, more: Partial<MountRequest> = {}): MountRequest {
+  return MountRequest.fromPartial({ type: MountType.BIND, source, target, ...more });
+}
+
+export function holder(name: string, operation = `start-${name}`) {
+  return { holder: name, operation };
+}
+
+export function dataDirectory(lab: VolumesLab, name: string): string {
+  return join(lab.directories.top, name, "_data");
+}
