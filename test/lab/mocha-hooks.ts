@@ -6,7 +6,7 @@ import { stopTestPostgres } from "./postgres.ts";
 export async function mochaGlobalSetup(): Promise<void> {
   const parent = process.env["CTL_TEST_PARENT"] ?? "/var/tmp";
   await mkdir(parent, { recursive: true });
-  const directory = await mkdtemp(`${parent}/ctl-run-`);
+  const directory = await mkdtemp(`${parent}/ctl-`);
   await chmod(directory, 0o711); // Postgres's unprivileged user passes through
   process.env["CTL_TEST_DIRECTORY"] = directory;
   process.env["CTL_TEST_NAME"] ??= `t${randomBytes(2).toString("hex")}`;

@@ -1,0 +1,78 @@
+#!/bin/sh
+# Everything that a change must pass: set-up, build, checks, and the tests in namespaces of their own (mount, network,
+# PID), with a private /run and /etc, so that a run leaves the host as it found it; then it proves that.
+#
+#   test.sh                      all suites, the checks, the leak check; the last line is `N passed, N failed`
+#   test.sh FILE|MOCHA-OPTION...  only these, in the same surroundings
+. "$(dirname -- "$0")/environment.sh"
+
+
+[ "$(id -u)" = 0 ] || die "tests make namespaces and mounts: run them as root (sudo npm test)"
+
+main() {
+  sh deploy/scripts/setup.sh lab test
+  say "making the images' file systems that tests run"
+  sh deploy/lab-registry/ensure-roots.sh nginx redis
+
+  work=$(mktemp -d /var/tmp/ctl-test-XXXXXX)
+  trap 'rm -rf "$work"' EXIT
+  trap 'exit 130' INT TERM
+  CTL_TEST_NAME=t$(od -An -N2 -tx1 /dev/urandom | tr -d ' \n')
+  CTL_TEST_COUNTS=$work/counts
+  CTL_TEST_WORK=$work
+  export CTL_TEST_NAME CTL_TEST_COUNTS CTL_TEST_WORK
+  unset CTL_ROOT CTL_RUN CTL_INSTANCE CTL_CONFIG CTL_DATABASE_URL OTEL_EXPORTER_OTLP_ENDPOINT
+  : >"$CTL_TEST_COUNTS"
+
+  # daemons of tests are the built ones; without a build, the source as it stands
+  if counted "build" sh deploy/scripts/build.sh; then
+    CTL_TEST_BUILT=1
+    export CTL_TEST_BUILT
+  fi
+  [ $# -gt 0 ] || counted "checks" sh deploy/scripts/check.sh || true
+  leak_check before
+  status=0
+  unshare --mount --net --pid --fork --kill-child --propagation private sh deploy/scripts/test-inside.sh "$@" || status=$?
+  [ $# -eq 0 ] || exit $status
+  counted "nothing left behind on the host" leak_check after || true
+  summary
+}
+
+# On a machine that others work on at the same time only what bears this run's name can be told apart.
+leak_check() {
+  if [ "${CI:-}" = true ]; then
+    node test/lab/leak-check.main.ts "$1" "$work/outside" "$CTL_TEST_NAME" \
+      mount link "network namespace" "nft table" cgroup user
+  else
+    node test/lab/leak-check.main.ts "$1" "$work/outside" "$CTL_TEST_NAME" cgroup user
+  fi
+}
+
+# counted NAME COMMAND...: one more test
+counted() {
+  name=$1
+  shift
+  if "$@"; then
+    count 1 0 "$name"
+  else
+    count 0 1 "$name"
+    return 1
+  fi
+}
+
+count() {
+  echo "$1 $2 0" >>"$CTL_TEST_COUNTS"
+  [ "$2" = 0 ] && say "passed: $3" || say "FAILED: $3"
+}
+
+summary() {
+  awk '{ passed += $1; failed += $2; skipped += $3 }
+    END {
+      printf "%d passed, %d failed", passed, failed
+      if (skipped > 0) printf ", %d skipped", skipped
+      print ""
+      exit failed > 0 || passed == 0
+    }' "$CTL_TEST_COUNTS"
+}
+
+main "$@"
