@@ -1,0 +1,115 @@
+import {
+  Container,
+  DueAction as DueCode,
+  type StartContainerRequest,
+  ContainerState as StateCode,
+} from "#proto/ctl/containers/v1/containers.ts";
+import { ContainerSpec } from "#proto/ctl/containers/v1/spec.ts";
+import { ImageConfig } from "#proto/ctl/images/v1/images.ts";
+import { MountType, type ResolvedMount } from "#proto/ctl/volumes/v1/volumes.ts";
+import { CtlError } from "../../kit/errors.ts";
+import { timestampOf } from "../../kit/timestamp.ts";
+import type { Given, GivenMount } from "../given.ts";
+import type { ContainerState } from "../lifecycle.ts";
+import type { ContainerPaths } from "../paths.ts";
+import type { ContainerRow, DueAction } from "../store/containers.ts";
+import { parseMount } from "./spec.ts";
+
+const STATES: Readonly<Record<ContainerState, StateCode>> = {
+  created: StateCode.CREATED,
+  running: StateCode.RUNNING,
+  paused: StateCode.PAUSED,
+  restarting: StateCode.RESTARTING,
+  removing: StateCode.REMOVING,
+  exited: StateCode.EXITED,
+};
+
+const DUE: Readonly<Record<DueAction, DueCode>> = {
+  remove: DueCode.REMOVE,
+  deactivate: DueCode.DEACTIVATE,
+  start: DueCode.START,
+};
+
+export function dueMessage(action: DueAction): DueCode {
+  return DUE[action];
+}
+
+export function parseDue(action: DueCode): DueAction {
+  for (const [name, code] of Object.entries(DUE)) if (code === action) return name as DueAction;
+  throw new CtlError("INVALID_ARGUMENT", {
+    reason: "DUE_ACTION_UNKNOWN",
+    what: "clear what is due for a container",
+    why: "there is no such action",
+  });
+}
+
+export interface ShownExtras {
+  readonly paths: ContainerPaths;
+  readonly execIds?: readonly string[];
+  readonly sizeRwBytes?: number;
+}
+
+/** A row as the contract has it: the wish as it was made, and copies of what the container was given. */
+export function containerMessage(row: ContainerRow, { paths, execIds = [], sizeRwBytes }: ShownExtras): Container {
+  const [path = "", ...args] = row.command;
+  const { endpoints = [], ports = [], mounts = [], netnsPath = "" } = row.given ?? {};
+  return Container.fromPartial({
+    id: row.id,
+    name: row.name,
+    created: timestampOf(row.created_at),
+    state: STATES[row.state],
+    spec: ContainerSpec.decode(row.wish),
+    imageId: row.image_id,
+    imageDigest: row.image_digest,
+    imageConfig: ImageConfig.decode(row.image_config),
+    path,
+    args,
+    pid: row.pid,
+    ...(row.exit_code === null ? {} : { exitCode: row.exit_code }),
+    oomKilled: row.oom_killed,
+    error: row.error,
+    started: row.started_at === null ? undefined : timestampOf(row.started_at),
+    finished: row.finished_at === null ? undefined : timestampOf(row.finished_at),
+    restartCount: row.restart_count,
+    endpoints: endpoints.map((endpoint) => ({ ...endpoint, aliases: [...endpoint.aliases], holder: row.id })),
+    ports: row.has_sandbox ? ports.map((port) => ({ ...port })) : [],
+    mounts: mounts.map(mountMessage),
+    netnsPath,
+    logPath: paths.log,
+    runtime: row.runtime,
+    rootfsPath: paths.rootfs,
+    hostnamePath: paths.hostname,
+    hostsPath: paths.hosts,
+    resolvConfPath: paths.resolvConf,
+    run: row.run,
+    execIds: [...execIds],
+    ...(sizeRwBytes === undefined ? {} : { sizeRwBytes }),
+  });
+}
+
+/** What the other services gave, as the narrow type that is kept in the row. */
+export function parseGiven(request: StartContainerRequest): Given {
+  return {
+    netnsPath: request.netnsPath,
+    endpoints: request.endpoints.map(({ holder: _holder, holderName: _name, ...endpoint }) => endpoint),
+    ports: request.ports,
+    mounts: request.mounts.map((mount) => ({ name: mount.name, driver: mount.driver, mount: parseMount(mount) })),
+    resolvConf: request.resolvConf,
+  };
+}
+
+function mountMessage({ name, driver, mount }: GivenMount): ResolvedMount {
+  const common = { name, driver, target: mount.target, needsCopyUp: false };
+  if (mount.kind === "tmpfs") {
+    const tmpfs = { source: "", readOnly: false, propagation: "", tmpfsOptions: [...mount.options] };
+    return { ...common, type: MountType.TMPFS, ...tmpfs };
+  }
+  return {
+    ...common,
+    type: mount.kind === "volume" ? MountType.VOLUME : MountType.BIND,
+    source: mount.source,
+    readOnly: mount.isReadOnly,
+    propagation: mount.propagation,
+    tmpfsOptions: [],
+  };
+}
