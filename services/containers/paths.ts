@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { hostFilePaths } from "./bundle/config.ts";
+import { rootfsDirectories } from "./rootfs/overlay.ts";
 
 /** Everything that one container has on this host lies below one directory. */
 export interface ContainerPaths {
@@ -7,9 +8,6 @@ export interface ContainerPaths {
   readonly bundle: string;
   /** Where its root is mounted. */
   readonly rootfs: string;
-  /** overlayfs's upper and work directories. */
-  readonly upper: string;
-  readonly work: string;
   /** Its output, in conmon's format. */
   readonly log: string;
   readonly hosts: string;
@@ -25,9 +23,7 @@ export function containerPaths(root: string, id: string): ContainerPaths {
   const bundle = join(containersDirectory(root), id);
   return {
     bundle,
-    rootfs: join(bundle, "rootfs"),
-    upper: join(bundle, "upper"),
-    work: join(bundle, "work"),
+    rootfs: rootfsDirectories(bundle).merged,
     log: join(bundle, "container.log"),
     ...hostFilePaths(bundle),
   };

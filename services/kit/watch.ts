@@ -1,6 +1,6 @@
 import type pg from "pg";
 import type { Database } from "./database.ts";
-import { sleep } from "./deadlines.ts";
+import { abortError, sleep } from "./deadlines.ts";
 import { CtlError } from "./errors.ts";
 import {
   currentPosition,
@@ -54,6 +54,22 @@ export class EventFeed implements AsyncDisposable {
       if (batch.events.length === BATCH) continue;
       if (isPast && !batch.isHeldBack) return;
       await pause(woken, batch.isHeldBack ? HELD_BACK_MS : POLL_MS, ends);
+    }
+  }
+
+  /**
+   * Looks at rows again and again until `look` gives something: at every committed event of this schema, and each second.
+   * A change between a look and the wait for the next is not missed. Throws by the signal.
+   */
+  async until<T>(look: () => Promise<T | undefined>, signal: AbortSignal, what: string): Promise<T> {
+    this.#listening ??= this.#listen();
+    const ends = AbortSignal.any([signal, this.#stopped.signal]);
+    for (;;) {
+      const woken = this.#wake.promise;
+      const found = await look();
+      if (found !== undefined) return found;
+      if (ends.aborted) throw abortError(ends, what);
+      await pause(woken, POLL_MS, ends);
     }
   }
 
