@@ -1,23 +1,9 @@
 #!/bin/sh
-# The part of test.sh that runs in its namespaces, as their first process (so it also reaps what daemons leave).
+# The part of test.sh that runs on a host of its own: the suites, each counted, and what they leave behind there.
 . "$(dirname -- "$0")/environment.sh"
 
 # seconds: what hangs must not outlast a continuous-integration run
 SUITE_LIMIT=480
-
-mount -t proc proc /proc
-# a /sys that shows this network namespace's links, with the host's cgroups
-mkdir "$CTL_TEST_WORK/cgroup" "$CTL_TEST_WORK/etc"
-mount --rbind /sys/fs/cgroup "$CTL_TEST_WORK/cgroup"
-mount -t sysfs sysfs /sys
-mount --rbind "$CTL_TEST_WORK/cgroup" /sys/fs/cgroup
-umount --lazy "$CTL_TEST_WORK/cgroup"
-# users that daemons make, namespaces that get names: neither reaches the host
-cp -a /etc/. "$CTL_TEST_WORK/etc"
-mount --bind "$CTL_TEST_WORK/etc" /etc
-mount -t tmpfs -o mode=755 tmpfs /run
-ip link set lo up
-[ "${CTL_TEST_SHELL:-}" = 1 ] && exec sh -i
 
 suite() {
   [ -n "$(find "$2" -name '*.test.ts' 2>/dev/null | head -n 1)" ] || return 0

@@ -32,7 +32,8 @@ main() {
   [ $# -gt 0 ] || counted "checks" sh deploy/scripts/check.sh || true
   leak_check before
   status=0
-  unshare --mount --net --pid --fork --kill-child --propagation private sh deploy/scripts/test-inside.sh "$@" || status=$?
+  unshare --mount --net --pid --fork --kill-child --propagation private -- \
+    sh deploy/scripts/on-own-host.sh sh deploy/scripts/test-inside.sh "$@" || status=$?
   [ $# -eq 0 ] || exit $status
   counted "nothing left behind on the host" leak_check after || true
   summary
