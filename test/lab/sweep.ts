@@ -10,11 +10,16 @@ import { eventually } from "./eventually.ts";
  * mounts, the warm pool's namespaces and links, the nftables table, Postgres's user. Idempotent; the daemon must not run.
  */
 export async function sweepInstance(instance: string, directory: string): Promise<void> {
+  await powerOff(instance, directory);
+  await run("userdel", `${instance}-postgres`);
+}
+
+/** As a host that is switched off and on again: files and users stay, what the kernel knew of the instance does not. */
+export async function powerOff(instance: string, directory: string): Promise<void> {
   await killProcesses(instance, directory);
   await unmountBelow(directory);
   await removeNetwork(instance);
   await removeCgroups(instance);
-  await run("userdel", `${instance}-postgres`);
 }
 
 async function killProcesses(instance: string, directory: string): Promise<void> {
