@@ -1,10 +1,11 @@
-import { closeSync, openSync } from "node:fs";
+import { openSync } from "node:fs";
 import type { Socket } from "node:net";
 import { abortError } from "../../kit/deadlines.ts";
-import { bindPipe, closeEnds, type PipeEnds, pipeReader } from "../../kit/linux/pipe.ts";
-import { bindSpawns, type SpawnRequest, type Spawns } from "../../kit/linux/spawn.ts";
+import { Descriptor } from "../../kit/linux/descriptor.ts";
+import { bindPipes, type Pipes } from "../../kit/linux/pipe.ts";
+import { bindSpawns, type SpawnRequest } from "../../kit/linux/spawn.ts";
 
-const PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const ENV = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"];
 const KEPT_OUTPUT_BYTES = 64 * 1024;
 const SIGKILL = 9;
 const REAP_LOOK_MS = 1;
@@ -13,7 +14,9 @@ export interface Program {
   readonly path: string;
   /** Without argv[0]. */
   readonly args: readonly string[];
+  /** `/` when left out. */
   readonly cwd?: string;
+  /** Beside a PATH. */
   readonly env?: readonly string[];
 }
 
@@ -23,44 +26,36 @@ export interface ProgramResult {
   readonly output: string;
 }
 
-/** Starts a program where the host thread stands. */
-export type Spawn = (request: SpawnRequest) => Promise<number>;
-
-/** A child of ours: reap it in the end. */
+/** A child of ours: reap it in the end, else it stays as a zombie. */
 export interface Child {
   readonly pid: number;
   kill(signal: number): void;
-  /** Its exit code, once it has ended; call it when its output has. */
+  /** Its exit code (128 + N for signal N), seen within a millisecond or two. Call it when it is about to end. */
   reaped(): Promise<number>;
 }
 
 /**
- * The runtime's and the monitor's programs: started from the host thread in 0.2 ms, watched by the end of a pipe, and
- * reaped here. Owns a descriptor of /dev/null.
+ * The monitor's and the runtime's programs: started from the host thread in 0.2 ms, their end seen as the end of a
+ * pipe, and reaped here.
  */
 export class Programs implements Disposable {
-  readonly #spawn: Spawn;
-  readonly #spawns: Spawns = bindSpawns();
-  readonly #pipe = bindPipe();
-  readonly #null = openSync("/dev/null", "r+");
+  readonly pipes: Pipes = bindPipes();
+  /** /dev/null */
+  readonly nothing = new Descriptor(openSync("/dev/null", "r+"));
+  readonly #spawn: (request: SpawnRequest) => Promise<number>;
+  readonly #reap = bindSpawns().reap;
 
-  constructor(spawn: Spawn) {
+  /** `spawn` starts a program where the host thread stands. */
+  constructor(spawn: (request: SpawnRequest) => Promise<number>) {
     this.#spawn = spawn;
-  }
-
-  /** /dev/null, for a child's descriptor. */
-  get nullFd(): number {
-    return this.#null;
-  }
-
-  makePipe(): PipeEnds {
-    return this.#pipe();
   }
 
   /** Runs to its end; killed when the signal aborts. A non-zero exit is a result. */
   async run(program: Program, signal: AbortSignal): Promise<ProgramResult> {
-    const pipe = this.#pipe();
-    const { child, reader } = await this.#startWith(program, pipe, [this.#null, pipe.write, pipe.write]);
+    const { reader, childEnd } = this.pipes.fromChild();
+    const child = await this.start(program, [this.nothing.fd, childEnd.fd, childEnd.fd]).finally(() =>
+      childEnd[Symbol.dispose](),
+    );
     const onAbort = () => child.kill(SIGKILL);
     signal.addEventListener("abort", onAbort, { once: true });
     if (signal.aborted) onAbort();
@@ -74,20 +69,19 @@ export class Programs implements Disposable {
     }
   }
 
-  /** Starts it with these descriptors, which stay the caller's. */
-  async start(program: Program, fds: readonly number[]): Promise<Child> {
-    const { path, args, cwd = "/", env = [PATH] } = program;
-    const pid = await this.#spawn({ path, args: [path, ...args], cwd, env, fds });
+  /** Starts it with these descriptors as its 0, 1, 2, …; they stay the caller's. */
+  async start({ path, args, cwd = "/", env = [] }: Program, fds: readonly number[]): Promise<Child> {
+    const pid = await this.#spawn({ path, args: [path, ...args], cwd, env: [...ENV, ...env], fds });
     let exitCode: number | undefined;
     const look = () => {
-      exitCode ??= this.#spawns.reap(pid);
+      exitCode ??= this.#reap(pid);
       return exitCode;
     };
     return {
       pid,
-      // until it is reaped the pid is its own
-      kill: (number) => {
-        if (look() === undefined) process.kill(pid, number);
+      kill: (signal) => {
+        // until it is reaped the pid is its own
+        if (look() === undefined) process.kill(pid, signal);
       },
       reaped: async () => {
         for (;;) {
@@ -100,18 +94,7 @@ export class Programs implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    closeSync(this.#null);
-  }
-
-  async #startWith(program: Program, pipe: PipeEnds, fds: readonly number[]) {
-    try {
-      const child = await this.start(program, fds);
-      closeSync(pipe.write);
-      return { child, reader: pipeReader(pipe.read) };
-    } catch (error) {
-      closeEnds(pipe);
-      throw error;
-    }
+    this.nothing[Symbol.dispose]();
   }
 }
 

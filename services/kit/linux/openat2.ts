@@ -1,4 +1,3 @@
-import { closeSync } from "node:fs";
 import { lastErrno, loadLibc, SyscallError } from "./libc.ts";
 
 const SYS_OPENAT2 = 437;
@@ -44,9 +43,4 @@ export function bindOpenat2(): (directory: number | undefined, path: string, how
     if (fd < 0) throw new SyscallError("openat2", lastErrno(), path);
     return fd;
   };
-}
-
-/** A descriptor with an owner. */
-export function ownDescriptor(fd: number): Disposable & { readonly fd: number } {
-  return { fd, [Symbol.dispose]: () => closeSync(fd) };
 }

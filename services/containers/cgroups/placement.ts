@@ -1,0 +1,73 @@
+import { mkdir, rmdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { ContainerId } from "../spec.ts";
+import { type CgroupLayout, directoriesOf } from "./layout.ts";
+
+/** Below which cgroup our containers are. */
+export type CgroupParent =
+  /** No systemd: one of ours at the top, named after the instance. */
+  | { readonly kind: "own"; readonly name: string }
+  /** A cgroup that systemd gave us (Delegate=yes): absolute path in the hierarchies. */
+  | { readonly kind: "delegated"; readonly path: string };
+
+export interface ContainerCgroups {
+  /** The container's processes; what config.json names. */
+  readonly payload: string;
+  /** Its conmon; undefined: conmon stays where the daemon is. */
+  readonly monitor: string | undefined;
+  /** What is removed in the end, children before parents. */
+  readonly all: readonly string[];
+}
+
+export function containerCgroups(parent: CgroupParent, id: ContainerId): ContainerCgroups {
+  if (parent.kind === "own") {
+    const payload = `/${parent.name}/${id}`;
+    return { payload, monitor: undefined, all: [payload] };
+  }
+  const own = join(parent.path, id);
+  // apart, because v2 lets no cgroup have both processes and children with controllers
+  return { payload: `${own}/payload`, monitor: `${own}/monitor`, all: [`${own}/payload`, `${own}/monitor`, own] };
+}
+
+/**
+ * Moves a process into the monitor's cgroup: in v2's hierarchy and in systemd's of v1, the ones by which systemd knows
+ * what belongs to a unit. Idempotent.
+ */
+export async function enterMonitorCgroup(layout: CgroupLayout, path: string, pid: number): Promise<void> {
+  for (const directory of trackedDirectories(layout, path)) {
+    await mkdir(directory, { recursive: true });
+    await writeFile(join(directory, "cgroup.procs"), String(pid));
+  }
+}
+
+/** Removes a container's empty cgroups. Idempotent; false when one still has processes. */
+export async function removeCgroups(layout: CgroupLayout, paths: readonly string[]): Promise<boolean> {
+  let isGone = true;
+  for (const directory of paths.flatMap((path) => directoriesOf(layout, path))) {
+    isGone = (await removeDirectory(directory)) && isGone;
+  }
+  return isGone;
+}
+
+async function removeDirectory(directory: string): Promise<boolean> {
+  try {
+    await rmdir(directory);
+    return true;
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "ENOENT") return true;
+    if (code === "EBUSY" || code === "ENOTEMPTY") return false;
+    throw error;
+  }
+}
+
+function trackedDirectories(layout: CgroupLayout, path: string): string[] {
+  if (layout.mode === "v2") return directoriesOf(layout, path);
+  const systemd = layout.hierarchies.find((root) => root.endsWith("/systemd"));
+  return [systemd, layout.unified].flatMap((root) => (root === undefined ? [] : [join(root, path)]));
+}
+
+/** The parent that all of an instance's containers share, for the leak check and the removal of an instance. */
+export function parentPath(parent: CgroupParent): string {
+  return parent.kind === "own" ? `/${parent.name}` : parent.path;
+}

@@ -1,0 +1,131 @@
+import { mkdir, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { CtlError } from "../../kit/errors.ts";
+import { isErrno, syscallFailure } from "../../kit/linux/libc.ts";
+import { bindUnmount, type MountRequest, UnmountFlag } from "../../kit/linux/mount.ts";
+
+/** mount(2) copies at most one page of options, the closing zero among it. */
+const MOST_OPTION_BYTES = 4095;
+const REASONABLE_BUSY_MS = 500;
+const BUSY_LOOK_MS = 10;
+
+export interface RootfsDirectories {
+  /** The container's writable layer; the kernel wants upper and work on one file system. */
+  readonly upper: string;
+  readonly work: string;
+  /** Where the whole is mounted. */
+  readonly merged: string;
+}
+
+export function rootfsDirectories(containerDirectory: string): RootfsDirectories {
+  return {
+    upper: join(containerDirectory, "upper"),
+    work: join(containerDirectory, "work"),
+    merged: join(containerDirectory, "rootfs"),
+  };
+}
+
+export interface OverlayRequest {
+  readonly directories: RootfsDirectories;
+  /** From the base upwards, relative to the mounting thread's cwd: `l/3f`. */
+  readonly layers: readonly string[];
+  /** Never wait for the disk: for a container that does not outlive a power cut anyway (`--rm`). */
+  readonly isVolatile: boolean;
+}
+
+/** mount(2) by the thread whose cwd the layers are relative to. */
+export type MountFromLayers = (request: MountRequest) => Promise<void>;
+
+/**
+ * Mounts a container's root. Idempotent: when it is mounted already, that is the answer. 0.7 ms.
+ * Throws FAILED_PRECONDITION ROOTFS_TOO_MANY_LAYERS, ROOTFS_LAYER_MISSING; INTERNAL SYSCALL_REFUSED.
+ */
+export async function mountRootfs(request: OverlayRequest, mount: MountFromLayers): Promise<void> {
+  const { directories } = request;
+  await makeDirectories(request);
+  if (await isMounted(directories.merged)) return;
+  const options = overlayOptions(request);
+  try {
+    await mount({ source: "overlay", target: directories.merged, type: "overlay", options });
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) throw layerMissing(request, error);
+    throw syscallFailure(error, `mount the root file system of a container at ${directories.merged}`);
+  }
+}
+
+/** Overlay's options, see the kernel's Documentation/filesystems/overlayfs.rst. */
+export function overlayOptions({ directories, layers, isVolatile }: OverlayRequest): string {
+  const lower = layers.length === 0 ? emptyLower(directories.work) : layers.toReversed().join(":");
+  const options = [`lowerdir=${lower}`, `upperdir=${directories.upper}`, `workdir=${directories.work}`, "index=off"];
+  if (isVolatile) options.push("volatile");
+  const text = options.join(",");
+  if (Buffer.byteLength(text) <= MOST_OPTION_BYTES) return text;
+  throw new CtlError("FAILED_PRECONDITION", {
+    reason: "ROOTFS_TOO_MANY_LAYERS",
+    what: "mount the root file system of a container",
+    why: `the names of its ${layers.length} layers take ${Buffer.byteLength(text)} bytes, the kernel reads ${MOST_OPTION_BYTES}`,
+    fix: "use an image with fewer layers",
+  });
+}
+
+/**
+ * Unmounts a container's root; false when it was not mounted. A process that is just ending may keep it busy for a
+ * moment; after half a second of that the mount is detached, and ends with whoever holds it.
+ */
+export async function unmountRootfs(directories: RootfsDirectories): Promise<{ changed: boolean; detached: boolean }> {
+  const unmount = bindUnmount();
+  const giveUpAt = performance.now() + REASONABLE_BUSY_MS;
+  for (;;) {
+    try {
+      return { changed: await unmount(directories.merged), detached: false };
+    } catch (error) {
+      if (!isErrno(error, "EBUSY")) throw syscallFailure(error, `unmount ${directories.merged}`);
+      if (performance.now() > giveUpAt) break;
+      await new Promise((resolve) => setTimeout(resolve, BUSY_LOOK_MS));
+    }
+  }
+  return { changed: await unmount(directories.merged, UnmountFlag.lazy), detached: true };
+}
+
+/** Removes the writable layer and the mount point; the root must be unmounted. Idempotent. */
+export async function removeRootfs({ upper, work, merged }: RootfsDirectories): Promise<void> {
+  await Promise.all([
+    rm(upper, { recursive: true, force: true }),
+    rm(work, { recursive: true, force: true }),
+    rm(emptyLower(work), { recursive: true, force: true }),
+    rm(merged, { recursive: true, force: true }),
+  ]);
+}
+
+/** By the device number, which an overlay has for itself: two stats, where mountinfo grows with every container. */
+export async function isMounted(path: string): Promise<boolean> {
+  const [own, parent] = await Promise.all([stat(path).catch(() => undefined), stat(dirname(path))]);
+  return own !== undefined && own.dev !== parent.dev;
+}
+
+async function makeDirectories({ directories: { upper, work, merged }, layers }: OverlayRequest): Promise<void> {
+  const mode = 0o755;
+  // a mount that was volatile and did not end well leaves a mark for which the next one is refused
+  await rm(join(work, "work", "incompat"), { recursive: true, force: true });
+  await Promise.all([
+    mkdir(upper, { recursive: true, mode }),
+    mkdir(work, { recursive: true, mode: 0o700 }),
+    mkdir(merged, { recursive: true, mode: 0o700 }),
+    ...(layers.length === 0 ? [mkdir(emptyLower(work), { recursive: true, mode })] : []),
+  ]);
+}
+
+/** An image of no layers (`FROM scratch`) still needs a lower directory. */
+function emptyLower(work: string): string {
+  return join(work, "..", "empty");
+}
+
+function layerMissing({ layers }: OverlayRequest, cause: unknown): CtlError {
+  return new CtlError("FAILED_PRECONDITION", {
+    reason: "ROOTFS_LAYER_MISSING",
+    what: "mount the root file system of a container",
+    why: `one of its ${layers.length} layers is not on this host`,
+    fix: "pull the image again",
+    cause,
+  });
+}
