@@ -1,0 +1,76 @@
+#!/bin/sh
+# The process of ctl-containers.service: keeps the cgroup that all containers and their monitors are in, and ends them
+# when the machine goes down. It needs neither ctld nor its database: at shutdown these are gone already.
+#
+#   keeper.sh keep    moves itself into a leaf (cgroup v2 lets no group have both processes and children), then waits
+#   keeper.sh stop    each container its own stop signal and its own stop time, all at once; then what is left is killed
+set -eu
+root=${CTL_ROOT:-/var/lib/ctl}
+
+# the group's directory in each hierarchy that systemd delegates: v2, and on hybrid and v1 hosts the named one
+groups() {
+  sed -n 's/^0:://p; s/^[0-9]*:name=systemd://p' /proc/self/cgroup | sort -u | while read -r path; do
+    path=${path%/keeper}
+    for mount in /sys/fs/cgroup /sys/fs/cgroup/unified /sys/fs/cgroup/systemd; do
+      [ -e "$mount$path/cgroup.procs" ] && printf '%s\n' "$mount$path"
+    done
+  done | sort -u
+}
+
+keep() {
+  for group in $(groups); do
+    mkdir -p "$group/keeper"
+    echo $$ >"$group/keeper/cgroup.procs"
+  done
+  systemd-notify --ready --pid=$$ --status="holding the containers' cgroup"
+  trap 'exit 0' TERM INT
+  while :; do
+    sleep 86400 &
+    wait $! || true
+  done
+}
+
+# setting ID ANNOTATION DEFAULT: from the container's own configuration
+setting() {
+  value=$(tr -d ' \n' <"$root/containers/$1/config.json" 2>/dev/null | sed -n "s/.*\"$2\":\"\([^\"]*\)\".*/\1/p")
+  printf '%s' "${value:-$3}"
+}
+
+stop_container() {
+  payload=$1
+  id=$(basename "$(dirname "$payload")")
+  # the first process that the group lists is the container's own; a frozen one is thawed, else it hears nothing
+  init=$(sort -n "$payload/cgroup.procs" | head -n 1)
+  [ -n "$init" ] || return 0
+  [ -w "$payload/cgroup.freeze" ] && echo 0 >"$payload/cgroup.freeze"
+  signal=$(setting "$id" org.opencontainers.image.stopSignal TERM)
+  kill -s "${signal#SIG}" "$init" 2>/dev/null || true
+  left=$(($(setting "$id" ctl.stop-timeout 10) * 10))
+  # the file has no size to test: its lines are asked for
+  while [ "$left" -gt 0 ]; do
+    [ -n "$(cat "$payload/cgroup.procs")" ] || return 0
+    left=$((left - 1))
+    sleep 0.1
+  done
+  for pid in $(cat "$payload/cgroup.procs"); do
+    kill -s KILL "$pid" 2>/dev/null || true
+  done
+}
+
+stop() {
+  for group in $(groups); do
+    for payload in "$group"/*/payload; do
+      [ -e "$payload/cgroup.procs" ] || continue
+      stop_container "$payload" &
+    done
+  done
+  wait
+}
+
+case ${1:-} in
+  keep | stop) "$1" ;;
+  *)
+    echo "usage: keeper.sh keep|stop" >&2
+    exit 2
+    ;;
+esac
