@@ -1,6 +1,7 @@
-import { closeSync, constants, openSync } from "node:fs";
+import { openSync } from "node:fs";
 import { CtlError } from "../kit/errors.ts";
-import { bindOpenat2, OpenFlag, ownDescriptor, Resolve } from "../kit/linux/openat2.ts";
+import { Descriptor } from "../kit/linux/descriptor.ts";
+import { bindOpenat2, OpenFlag, Resolve } from "../kit/linux/openat2.ts";
 import { beginStep } from "../kit/outbox.ts";
 import { fill } from "./copy-up/fill.ts";
 import type { Deps } from "./deps.ts";
@@ -49,22 +50,20 @@ async function acquiredVolume({ holder, operation, volume }: CopyUpRequest, { db
 }
 
 /** The image's directory; undefined when there is none at the target. */
-function openSource({ rootfs, target }: CopyUpRequest): ReturnType<typeof ownDescriptor> | undefined {
-  const root = openRoot(rootfs);
+function openSource({ rootfs, target }: CopyUpRequest): Descriptor | undefined {
+  using root = openRoot(rootfs);
   try {
     const how = { flags: OpenFlag.directory, resolve: Resolve.inRoot | Resolve.noMagicLinks };
-    return ownDescriptor(bindOpenat2()(root, target, how));
+    return new Descriptor(bindOpenat2()(root.fd, target, how));
   } catch (error) {
     if (hasErrno(error, "ENOENT", "ENOTDIR", "ELOOP")) return undefined;
     throw error;
-  } finally {
-    closeSync(root);
   }
 }
 
-function openRoot(rootfs: string): number {
+function openRoot(rootfs: string): Descriptor {
   try {
-    return openSync(rootfs, OpenFlag.path | constants.O_DIRECTORY);
+    return new Descriptor(openSync(rootfs, OpenFlag.path | OpenFlag.directory));
   } catch (cause) {
     throw new CtlError("FAILED_PRECONDITION", {
       reason: "ROOTFS_MISSING",

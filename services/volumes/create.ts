@@ -5,7 +5,7 @@ import { recordEvent } from "../kit/outbox.ts";
 import { createOnHost } from "./attachment.ts";
 import { type Deps, SCHEMA } from "./deps.ts";
 import { DEFAULT_DRIVER, driverNamed } from "./drivers/driver.ts";
-import { adoptVolume, insertVolumes, keepVolumes } from "./store.ts";
+import { adoptVolumes, insertVolumes, keepVolumes } from "./store.ts";
 import { randomVolumeName, type StringMap, type Volume, type VolumeName, volumeNotFound } from "./volume.ts";
 
 export interface CreateRequest {
@@ -50,7 +50,7 @@ async function existing(tx: Db, node: string, request: CreateRequest): Promise<V
   const [volume] = await keepVolumes(tx, node, [name]);
   if (volume === undefined) throw volumeNotFound(name, `create volume "${name}"`); // removed in between
   checkSameVolume(volume, request.driver, request.options);
-  await adoptVolume(tx, volume.id);
+  await adoptVolumes(tx, [volume.id]);
   return volume;
 }
 

@@ -10,3 +10,10 @@ export function errnoOf(error: unknown): string {
 export function hasErrno(error: unknown, ...names: string[]): boolean {
   return names.includes(errnoOf(error));
 }
+
+/** Node's error as one whose errno survives the way out of a thread; any other error as it is. */
+export function asSyscallError(error: unknown): unknown {
+  if (errnoOf(error) === "" || error instanceof SyscallError || !(error instanceof Error)) return error;
+  const { syscall, errno, path } = error as NodeJS.ErrnoException;
+  return new SyscallError(syscall ?? "system call", -(errno ?? 0), String(path ?? ""));
+}

@@ -3,7 +3,7 @@ import { checkSameVolume, recordCreated } from "./create.ts";
 import type { Deps } from "./deps.ts";
 import { DEFAULT_DRIVER, driverNamed } from "./drivers/driver.ts";
 import type { VolumeMount } from "./mounts/mount.ts";
-import { insertVolumes, keepVolumes, type NewVolume } from "./store.ts";
+import { adoptVolumes, insertVolumes, keepVolumes, type NewVolume } from "./store.ts";
 import { randomVolumeName, type Volume, volumeVanishes } from "./volume.ts";
 
 export interface Obtained {
@@ -38,6 +38,12 @@ export async function obtainVolumes(
     if (absent.length > 0) remember(made, await insertVolumes(tx, node, absent, operation));
   }
   for (const volume of made.values()) await recordCreated(tx, volume);
+  const others = [...kept.values()].filter(({ madeBy }) => madeBy !== undefined && madeBy !== operation);
+  if (others.length > 0)
+    await adoptVolumes(
+      tx,
+      others.map(({ id }) => id),
+    );
   return wanted.map(({ mount, volume: { name } }) => {
     const volume = made.get(name) ?? kept.get(name);
     if (volume === undefined) throw volumeVanishes(name);

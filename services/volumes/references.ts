@@ -10,6 +10,7 @@ import type { VolumeMount } from "./mounts/mount.ts";
 import { obtainVolumes } from "./obtain.ts";
 import { discard } from "./remove.ts";
 import {
+  adoptVolumes,
   deleteReferences,
   insertReferences,
   lockUnreferenced,
@@ -98,6 +99,7 @@ export async function undoAcquire(owner: Holder, deps: Deps): Promise<void> {
 export async function release(holder: string, removeAnonymous: "keep" | "remove", deps: Deps): Promise<void> {
   const released = await deps.db.transaction(async (tx) => {
     const ids = await dropReferences(tx, holder, deps);
+    if (ids.length > 0) await adoptVolumes(tx, ids); // it was used: what made it is past undoing
     if (removeAnonymous === "keep" || ids.length === 0) return ids;
     const unreferenced = await lockUnreferenced(tx, deps.node, { ids });
     await discardUnlessBusy(

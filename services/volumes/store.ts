@@ -9,18 +9,26 @@ interface VolumeRow {
   readonly options: StringMap;
   readonly labels: StringMap;
   readonly is_anonymous: boolean;
+  readonly made_by: string | null;
   readonly staged: string | null;
   readonly created_at: Date;
   readonly holders: string[];
 }
 
 const VOLUME = `
-  v.id, v.name, v.driver, v.options, v.labels, v.is_anonymous, v.staged, v.created_at,
+  v.id, v.name, v.driver, v.options, v.labels, v.is_anonymous, v.made_by, v.staged, v.created_at,
   array(select distinct r.holder from mount_references r where r.volume_id = v.id order by r.holder) as holders`;
 
 function toVolume(row: VolumeRow): Volume {
-  const { is_anonymous: isAnonymous, created_at: createdAt, staged, name, ...same } = row;
-  return { ...same, name: name as VolumeName, isAnonymous, createdAt, staged: staged ?? undefined };
+  const { is_anonymous: isAnonymous, created_at: createdAt, made_by: madeBy, staged, name, ...same } = row;
+  return {
+    ...same,
+    name: name as VolumeName,
+    isAnonymous,
+    createdAt,
+    madeBy: madeBy ?? undefined,
+    staged: staged ?? undefined,
+  };
 }
 
 export interface NewVolume {
@@ -86,9 +94,9 @@ export async function lockVolumeIfFree(db: Db, id: string): Promise<Volume | und
   return rows.map(toVolume)[0];
 }
 
-/** Made for a container so far, wanted by a person from now on: no undo takes it away. */
-export async function adoptVolume(db: Db, id: string): Promise<void> {
-  await db.query("update volumes set made_by = null where id = $1 and made_by is not null", [id]);
+/** Made for one container so far, somebody else's too from now on: no undo takes them away. */
+export async function adoptVolumes(db: Db, ids: readonly string[]): Promise<void> {
+  await db.query("update volumes set made_by = null where id = any($1) and made_by is not null", [ids]);
 }
 
 export async function deleteVolume(db: Db, id: string): Promise<void> {

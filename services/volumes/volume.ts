@@ -19,6 +19,8 @@ export interface Volume {
   readonly createdAt: Date;
   /** Ids of the containers that refer to it, sorted. */
   readonly holders: readonly string[];
+  /** The operation that made it for its container, and takes it back when it is undone. */
+  readonly madeBy: string | undefined;
   /** The directory of a complete copy-up that is being moved into the volume. */
   readonly staged: string | undefined;
 }

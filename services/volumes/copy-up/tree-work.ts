@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { Worker } from "node:worker_threads";
 import { abortError } from "../../kit/deadlines.ts";
+import { HostThread } from "../../kit/linux/thread.ts";
 import { copyTree } from "./copy-tree.ts";
 import { moveEntries } from "./move-entries.ts";
 import type { CopySyscalls } from "./syscalls.ts";
@@ -34,34 +34,24 @@ export async function workInSlices(work: TreeWork, calls: CopySyscalls, signal: 
   }
 }
 
-/** What the thread is started with. */
 export interface ThreadWork extends TreeWork {
   /** Not zero: give up. */
   readonly cancelled: Int32Array;
 }
 
-/** What the thread says at its end; of an Error's own fields none would survive the way between threads. */
-export interface ThreadFailure {
-  readonly message: string;
-  readonly errno: string;
-}
+/** What the thread tree-work.thread.ts does. */
+export type TreeWorkOperations = { readonly work: (work: ThreadWork) => void };
 
 /** Works on a thread of its own: for mounted volumes, whose server may let a call hang for ever. */
 export async function workInThread(work: TreeWork, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) throw abortError(signal, WHAT);
+  const program = new URL("./tree-work.thread.ts", import.meta.url);
+  await using thread = await HostThread.start<TreeWorkOperations>({ program, name: "tree-work" }, signal);
   const cancelled = new Int32Array(new SharedArrayBuffer(4));
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const workerData: ThreadWork = { ...work, cancelled };
-  const worker = new Worker(new URL("./tree-work.worker.ts", import.meta.url), { workerData });
   const onAbort = () => Atomics.store(cancelled, 0, 1);
   signal.addEventListener("abort", onAbort, { once: true });
-  worker.once("message", ({ message, errno }: ThreadFailure) =>
-    reject(Object.assign(new Error(message), { code: errno })),
-  );
-  worker.once("error", reject);
-  worker.once("exit", () => resolve());
   try {
-    await promise;
+    // ended, never abandoned: the descriptors are closed behind it
+    await thread.call("work", { ...work, cancelled });
   } finally {
     signal.removeEventListener("abort", onAbort);
   }

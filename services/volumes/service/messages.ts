@@ -44,9 +44,13 @@ export function mountFrom(message: MountRequest): MountInput {
 }
 
 export function volumeMessage(volume: Volume, drivers: Drivers): VolumeMessage {
-  const { createdAt, holders, ...same } = volume;
+  const { name, driver, labels, options, isAnonymous, createdAt, holders } = volume;
   return VolumeMessage.fromPartial({
-    ...same,
+    name,
+    driver,
+    labels,
+    options,
+    isAnonymous,
     mountpoint: driverNamed(drivers, volume.driver).mountpoint(volume),
     created: timestampOf(createdAt),
     holders: [...holders],
