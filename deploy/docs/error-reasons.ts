@@ -46,25 +46,71 @@ async function sources(folder: string): Promise<string[]> {
 function reasonsIn(text: string, area: string): ErrorReason[] {
   return [...text.matchAll(REASON)].map((match) => {
     const before = text.slice(Math.max(0, match.index - BEFORE), match.index);
-    const rest = text.slice(match.index, match.index + AFTER);
-    const facts = rest.slice(0, rest.search(/\n\s*\}\)/) >>> 0);
     const codes = [...before.matchAll(CODE)].map(([, code]) => code ?? "").slice(-1);
-    return { reason: match[1] ?? "", codes, area, why: textOf("why", facts), fix: textOf("fix", facts) };
+    const fields = fieldsFrom(text.slice(match.index, match.index + AFTER));
+    const facts = (name: string) => textsIn(fields.find((field) => field.startsWith(`${name}:`)) ?? "");
+    return { reason: match[1] ?? "", codes, area, why: facts("why"), fix: facts("fix") };
   });
 }
 
-/** `why: "…"`, a template, or a choice between texts; what is computed elsewhere has no text here. */
-function textOf(field: "why" | "fix", facts: string): string {
-  const start = facts.search(new RegExp(`\\b${field}:\\s`));
-  if (start < 0) return "";
-  const end = facts.slice(start + 1).search(/\n\s*(?:what|why|fix|cause|reason)\b|$/);
-  const texts = [...facts.slice(start, start + 1 + end).matchAll(/"((?:[^"\\]|\\.)*)"|`((?:[^`\\]|\\.)*)`/g)];
-  return texts
-    .map(([, plain, template]) =>
-      (plain ?? template ?? "").replaceAll(/\$\{(?:[^{}]|\{[^{}]*\})*\}/g, "…").replaceAll('\\"', '"'),
-    )
-    .filter((text) => text.length > 3)
-    .join("; or: ");
+/** The rest of an object literal as its fields, up to the brace that closes it. */
+function fieldsFrom(text: string): string[] {
+  const fields: string[] = [];
+  let start = 0;
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const character = text.charAt(at);
+    if (character === '"' || character === "`") at = endOfText(text, at);
+    else if ("{([".includes(character)) depth++;
+    else if ("})]".includes(character)) depth--;
+    if (depth < 0 || (depth === 0 && character === ",")) {
+      fields.push(text.slice(start, at).trim());
+      start = at + 1;
+    }
+    if (depth < 0) break;
+  }
+  return fields;
+}
+
+/** Where the string or template that begins at `from` closes. */
+function endOfText(text: string, from: number): number {
+  const quote = text.charAt(from);
+  for (let at = from + 1; at < text.length; at++) {
+    if (text.charAt(at) === "\\") at++;
+    else if (text.charAt(at) === quote) return at;
+    else if (quote === "`" && text.startsWith("${", at)) at = endOfHole(text, at + 2);
+  }
+  return text.length;
+}
+
+/** Where the `${…}` closes whose inside begins at `from`. */
+function endOfHole(text: string, from: number): number {
+  let depth = 0;
+  for (let at = from; at < text.length; at++) {
+    const character = text.charAt(at);
+    if (character === '"' || character === "`") at = endOfText(text, at);
+    else if (character === "{") depth++;
+    else if (character === "}" && depth-- === 0) return at;
+  }
+  return text.length;
+}
+
+/** What a field can say: its text, or the texts that it chooses from; what is computed elsewhere has none here. */
+function textsIn(field: string): string {
+  const texts: string[] = [];
+  for (let at = 0; at < field.length; at++) {
+    if (!['"', "`"].includes(field.charAt(at))) continue;
+    const end = endOfText(field, at);
+    texts.push(withoutHoles(field.slice(at + 1, end)));
+    at = end;
+  }
+  return texts.filter((text) => text.includes(" ")).join("; or: ");
+}
+
+function withoutHoles(template: string): string {
+  const at = template.indexOf("${");
+  if (at < 0) return template.replaceAll('\\"', '"');
+  return `${template.slice(0, at)}…${withoutHoles(template.slice(endOfHole(template, at + 2) + 1))}`;
 }
 
 function merged(known: ErrorReason | undefined, next: ErrorReason): ErrorReason {
