@@ -18,8 +18,7 @@ const MAGIC: readonly (readonly [name: string, bytes: readonly number[]])[] = [
 
 /**
  * A layer's bytes uncompressed: gzip with any number of members, zstd with any number of frames, or as they are. What
- * they are is read from them: media types lie. May end before its source does: what follows a compressed stream in
- * the same chunk is passed over, elsewhere it is damage. Throws INVALID_ARGUMENT LAYER_CORRUPT; UNIMPLEMENTED LAYER_COMPRESSION; what the source throws.
+ * they are is read from them: media types lie. May end before its source does: zeros after a gzip stream are padding. Throws INVALID_ARGUMENT LAYER_CORRUPT; UNIMPLEMENTED LAYER_COMPRESSION; what the source throws.
  */
 export async function* decompress(source: AsyncIterator<Uint8Array>): AsyncGenerator<Buffer, void, undefined> {
   const head = await readHead(source);

@@ -62,14 +62,18 @@ export async function ingestLayer(
   const blob = { digest: descriptor.digest, size: descriptor.size };
   using running = await pool.start({ kind: "ingest", blob, diffId, directory, blobsRoot, limits, xattrs }, signal);
   const window = new Window(request);
-  const [, layer] = await allOf(
-    [
-      (s: AbortSignal) => feed(request, running, window, s),
-      (s: AbortSignal) => answer<ExtractedLayer>(running, s, (message) => window.onConsumed(message.compressedBytes)),
-    ] as const,
-    signal,
-  );
-  return layer;
+  try {
+    const [, layer] = await allOf(
+      [
+        (s: AbortSignal) => feed(request, running, window, s),
+        (s: AbortSignal) => answer<ExtractedLayer>(running, s, (message) => window.onConsumed(message.compressedBytes)),
+      ] as const,
+      signal,
+    );
+    return layer;
+  } catch (error) {
+    throw signal.aborted ? abortError(signal, "extract the layer") : error;
+  }
 }
 
 /**
