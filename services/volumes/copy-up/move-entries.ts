@@ -8,11 +8,12 @@ import type { CopySyscalls } from "./syscalls.ts";
  * mode and times. What is there already stays as it is, and its rival stays behind. Done again it goes on where it ended.
  */
 export function* moveEntries(source: number, destination: number, calls: CopySyscalls): Generator<void> {
+  const stat = fstatSync(source, { bigint: true }); // moving out changes its times
   for (const name of readdirSync(below(source, "."), { encoding: "buffer" })) {
     move(below(source, name), below(destination, name), calls);
     yield;
   }
-  copyAttributes(below(source, "."), below(destination, "."), fstatSync(source, { bigint: true }), calls);
+  copyAttributes(below(source, "."), below(destination, "."), stat, calls);
 }
 
 function move(from: Buffer, to: Buffer, calls: CopySyscalls): void {

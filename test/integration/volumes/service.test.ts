@@ -13,7 +13,7 @@ import { isMounted } from "../../../services/volumes/drivers/local/mounting.ts";
 import { eventually } from "../../lab/eventually.ts";
 import { rejection } from "../../lab/rejection.ts";
 import { temporaryDirectory } from "../../lab/temporary-directory.ts";
-import { bindMount, call, dataDirectory, holder, type VolumesLab, volumeMount, volumesLab } from "./volumes-lab.ts";
+import { bindOf, call, dataDirectory, holder, type VolumesLab, volumeMount, volumesLab } from "./volumes-lab.ts";
 
 describe("the volumes service", () => {
   describe("create", () => {
@@ -171,7 +171,7 @@ describe("the volumes service", () => {
       await using host = await temporaryDirectory();
       const mounts = [
         volumeMount("/named", { source: "data", readOnly: true }),
-        bindMount(host.path, "/bound", { propagation: "rslave" }),
+        bindOf(host.path, "/bound", { propagation: "rslave" }),
         { ...volumeMount("/scratch", { tmpfsOptions: ["size=1m"] }), type: MountType.TMPFS },
       ];
       const acquired = await lab.volumes.acquire({ holder: holder("box"), mounts }, call());
@@ -217,14 +217,14 @@ describe("the volumes service", () => {
       await using lab = await volumesLab();
       await using host = await temporaryDirectory();
       const source = join(host.path, "new/one");
-      const strict = [bindMount(source, "/d")];
+      const strict = [bindOf(source, "/d")];
       const error = await rejection(lab.volumes.acquire({ holder: holder("box"), mounts: strict }, call()));
       expect(error).to.include({
         code: "INVALID_ARGUMENT",
         reason: "BIND_SOURCE_MISSING",
         why: "bind source path does not exist",
       });
-      const mounts = [bindMount(source, "/d", { createSource: true })];
+      const mounts = [bindOf(source, "/d", { createSource: true })];
       const acquired = await lab.volumes.acquire({ holder: holder("box"), mounts }, call());
       expect(acquired.warnings).to.have.lengthOf(1);
       expect(acquired.warnings[0]).to.include(source);
@@ -234,7 +234,7 @@ describe("the volumes service", () => {
 
     it("refuses a host path below a file, with the kernel's word", async () => {
       await using lab = await volumesLab();
-      const mounts = [bindMount("/etc/passwd/x", "/d", { createSource: true })];
+      const mounts = [bindOf("/etc/passwd/x", "/d", { createSource: true })];
       const error = await rejection(lab.volumes.acquire({ holder: holder("box"), mounts }, call()));
       expect(error).to.include({ code: "INVALID_ARGUMENT", reason: "BIND_SOURCE_REFUSED" });
       expect(error).to.have.property("why").that.includes("ENOTDIR");

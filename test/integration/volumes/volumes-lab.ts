@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { MountRequest, MountType, VolumesService } from "#proto/ctl/volumes/v1/volumes.ts";
 import { deadline } from "../../../services/kit/deadlines.ts";
 import type { ServiceClient } from "../../../services/kit/grpc/client.ts";
+import { bindUnmount } from "../../../services/kit/linux/mount.ts";
+import { readMountinfo } from "../../../services/kit/linux/mountinfo.ts";
 import { createLog } from "../../../services/kit/telemetry/log.ts";
 import { createCopySyscalls } from "../../../services/volumes/copy-up/syscalls.ts";
 import type { Deps } from "../../../services/volumes/deps.ts";
@@ -37,7 +39,12 @@ export async function volumesLab(): Promise<VolumesLab> {
       log: createLog("test", "fatal"),
     },
     directoryNames: async () => (await readdir(directories.top)).filter((name) => name !== ".trash").sort(),
-    [Symbol.asyncDispose]: () => service[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => {
+      for (const { mountPoint } of await readMountinfo()) {
+        if (mountPoint.startsWith(service.root)) await bindUnmount()(mountPoint);
+      }
+      await service[Symbol.asyncDispose]();
+    },
   };
 }
 
@@ -50,7 +57,7 @@ export function volumeMount(target: string, more: Partial<MountRequest> = {}): M
   return MountRequest.fromPartial({ type: MountType.VOLUME, target, ...more });
 }
 
-export function bindMount(source: string, target: string, more: Partial<MountRequest> = {}): MountRequest {
+export function bindOf(source: string, target: string, more: Partial<MountRequest> = {}): MountRequest {
   return MountRequest.fromPartial({ type: MountType.BIND, source, target, ...more });
 }
 
