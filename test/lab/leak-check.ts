@@ -46,8 +46,10 @@ async function mounts(): Promise<string[]> {
   return text.split("\n").flatMap((line) => {
     const fields = line.split(" ");
     const type = fields[fields.indexOf("-") + 1];
-    // automounts come and go by themselves
-    return fields[4] === undefined || type === "autofs" || type === "binfmt_misc" ? [] : [`${fields[4]} (${type})`];
+    const path = fields[4];
+    // automounts come and go by themselves; `ip netns` makes /run/netns a mount at its first use and keeps it
+    const isOthers = type === "autofs" || type === "binfmt_misc" || path === "/run/netns";
+    return path === undefined || isOthers ? [] : [`${path} (${type})`];
   });
 }
 
