@@ -13,7 +13,7 @@ export const bench: Bench = async ({ withPodman }, signal) => {
   await using podman = withPodman ? await startPodman(engines.layerPath) : undefined;
   const command = ["run", "--rm", "busybox", "true"];
   const contenders: Contender[] = [ctlContender(engines.ctld, ...command), engines.docker.contender(...command)];
-  if (podman !== undefined) contenders.push(podman.contender("run", "--rm", "localhost/busybox", "true"));
+  if (podman !== undefined) contenders.push(podman.run("--rm", "localhost/busybox", "true"));
 
   const measured = await interleave(contenders, PAIRS, signal);
 

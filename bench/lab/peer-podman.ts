@@ -5,14 +5,17 @@ import { temporaryDirectory } from "../../test/lab/temporary-directory.ts";
 import type { Contender } from "./measure.ts";
 
 export interface PodmanPeer extends AsyncDisposable {
-  contender(...args: string[]): Contender;
+  /** `podman run` with these arguments. */
+  run(...args: string[]): Contender;
 }
+
+const CGROUP = "podmanpeer";
 
 /** Debian's Podman with its storage in a directory of its own; its image is called localhost/busybox. */
 export async function startPodman(layerPath: string): Promise<PodmanPeer> {
   await using undo = new AsyncDisposableStack();
   const directory = undo.use(await temporaryDirectory("podman"));
-  undo.defer(() => sweepInstance("podmanpeer", directory.path));
+  undo.defer(() => sweepInstance(CGROUP, directory.path));
   const flags = [
     `--root=${directory.path}/root`,
     `--runroot=${directory.path}/run`,
@@ -29,7 +32,12 @@ export async function startPodman(layerPath: string): Promise<PodmanPeer> {
   if (imported.exitCode !== 0) throw new Error(`podman import: ${imported.stderr}`);
   const owned = undo.move();
   return {
-    contender: (...args) => ({ name: "podman", program: "podman", args: [...flags, ...args], env }),
+    run: (...args) => ({
+      name: "podman",
+      program: "podman",
+      args: [...flags, "run", `--cgroup-parent=/${CGROUP}`, ...args],
+      env,
+    }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
