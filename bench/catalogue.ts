@@ -12,6 +12,7 @@ export const BENCHES: Readonly<Record<string, BenchFacts>> = {
   "run-latency": { question: "How long does `run --rm busybox true` take, against Docker?", packages: DOCKER },
   ps: { question: "How long does `ps` take, against Docker?", packages: DOCKER },
   memory: { question: "How much memory do the idle daemons hold, against dockerd and containerd?", packages: DOCKER },
+  "run-commits": { question: "How many transactions that write does a `run` cost?", packages: [] },
   pull: { question: "How long does a pull of eight layers take, against Docker?", packages: DOCKER },
 };
 
