@@ -43,7 +43,9 @@ export function hijack(request: FastifyRequest, reply: FastifyReply, contentType
   stream.write(
     `HTTP/1.1 101 UPGRADED\r\nContent-Type: ${contentType}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n${headers.join("")}\r\n`,
   );
-  return { input: stream, write: (data) => writeTo(stream, data), end: () => stream.end() };
+  // the iterator of a stream by itself destroys it where its reading side ends; the output is to go on
+  const input = stream.iterator({ destroyOnReturn: false });
+  return { input, write: (data) => writeTo(stream, data), end: () => stream.end() };
 }
 
 function plainStream(request: FastifyRequest, reply: FastifyReply, contentType: string): RawStream {
@@ -52,7 +54,8 @@ function plainStream(request: FastifyRequest, reply: FastifyReply, contentType: 
   response.shouldKeepAlive = false;
   response.writeHead(200, { "content-type": contentType });
   response.flushHeaders();
-  return { input: request.raw, write: (data) => writeTo(response, data), end: () => response.end() };
+  const input = request.raw.iterator({ destroyOnReturn: false });
+  return { input, write: (data) => writeTo(response, data), end: () => response.end() };
 }
 
 /** Waits while the client does not read, so that its backlog stays where it came from. */

@@ -29,7 +29,10 @@ export function pullRoutes(app: FastifyInstance, deps: DockerApiDeps): void {
 export interface PullTarget {
   /** As it is asked of the images service. */
   readonly reference: string;
-  readonly repository: string;
+  /** Its path on the registry, as Docker says it: `library/nginx`. */
+  readonly path: string;
+  /** As people write it: `nginx`. */
+  readonly familiar: string;
   /** Or the digest. */
   readonly tag: string;
 }
@@ -41,10 +44,17 @@ export function pullTarget(fromImage: string, tag: string): PullTarget {
   const colon = name.lastIndexOf(":");
   const isTagged = colon > name.lastIndexOf("/");
   const repository = isTagged ? name.slice(0, colon) : name;
-  const shown = repository.replace(/^docker\.io\//, "");
+  const familiar = repository.replace(/^docker\.io\/(library\/)?/, "");
   const wanted = digest ?? (tag || (isTagged ? name.slice(colon + 1) : "latest"));
   const separator = wanted.includes(":") ? "@" : ":";
-  return { reference: `${repository}${separator}${wanted}`, repository: shown, tag: wanted };
+  return { reference: `${repository}${separator}${wanted}`, path: pathOf(familiar), familiar, tag: wanted };
+}
+
+function pathOf(familiar: string): string {
+  const [first = "", ...rest] = familiar.split("/");
+  if (rest.length === 0) return `library/${familiar}`;
+  const isRegistry = /[.:]/.test(first) || first === "localhost";
+  return isRegistry ? rest.join("/") : familiar;
 }
 
 type PullWanted = PullTarget & {

@@ -1,16 +1,20 @@
 import { LayerPhase, type LayerProgress, type PullResponse } from "#proto/ctl/images/v1/images.ts";
 import { jsonLine } from "../answer.ts";
 
+interface PulledName {
+  readonly path: string;
+  readonly familiar: string;
+  readonly tag: string;
+}
+
 /** Docker's progress lines of one pull: per layer a line where something is new, at the end the digest and the verdict. */
 export class PullProgress {
   readonly #seen = new Map<string, LayerPhase>();
   #digest = "";
-  readonly #repository: string;
-  readonly #tag: string;
+  readonly #target: PulledName;
 
-  constructor(reference: { readonly repository: string; readonly tag: string }) {
-    this.#repository = reference.repository;
-    this.#tag = reference.tag;
+  constructor(target: PulledName) {
+    this.#target = target;
   }
 
   *lines(response: PullResponse): Generator<Buffer> {
@@ -18,7 +22,7 @@ export class PullProgress {
     switch (event?.$case) {
       case "started":
         this.#digest = event.value.digest;
-        yield jsonLine({ status: `Pulling from ${this.#repository}`, id: this.#tag });
+        yield jsonLine({ status: `Pulling from ${this.#target.path}`, id: this.#target.tag });
         for (const { digest } of event.value.layers) yield layerLine("Pulling fs layer", digest);
         return;
       case "layer":
@@ -36,9 +40,8 @@ export class PullProgress {
   }
 
   #verdict(changed: boolean): string {
-    const name = this.#tag.startsWith("sha256:")
-      ? `${this.#repository}@${this.#tag}`
-      : `${this.#repository}:${this.#tag}`;
+    const { familiar, tag } = this.#target;
+    const name = tag.includes(":") ? `${familiar}@${tag}` : `${familiar}:${tag}`;
     return changed ? `Status: Downloaded newer image for ${name}` : `Status: Image is up to date for ${name}`;
   }
 

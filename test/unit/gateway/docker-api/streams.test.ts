@@ -1,0 +1,230 @@
+import { expect } from "chai";
+import {
+  type AttachRequest,
+  AttachResponse,
+  ContainerState,
+  type ExecRequest,
+  ExecResponse,
+  OutputStream,
+} from "#proto/ctl/containers/v1/containers.ts";
+import { CtlError } from "../../../../services/kit/errors.ts";
+import { eventually } from "../../../lab/eventually.ts";
+import { type Answers, served } from "./served.ts";
+import { CONTAINER_ID, nginx } from "./specimens.ts";
+
+const UPGRADE = "Host: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n";
+
+/** A container that says back what it is sent, until its input closes; then it exits. */
+function echoing(requests: AttachRequest[], spec: object = { openStdin: true }): NonNullable<Answers["containers"]> {
+  return {
+    inspectContainer: async () => ({ container: nginx({ state: ContainerState.CREATED, spec }) }),
+    attach: async function* (input) {
+      for await (const request of input) {
+        requests.push(request);
+        const event = request.input;
+        if (event?.$case === "open") {
+          yield AttachResponse.fromPartial({ event: { $case: "attached", value: { id: CONTAINER_ID } } });
+        }
+        if (event?.$case === "stdin") {
+          const value = { stream: OutputStream.STDOUT, data: event.value };
+          yield AttachResponse.fromPartial({ event: { $case: "output", value } });
+        }
+        if (event?.$case === "closeStdin") break;
+      }
+      yield AttachResponse.fromPartial({ event: { $case: "exit", value: { exitCode: 0 } } });
+    },
+  };
+}
+
+describe("the Docker API's raw streams", () => {
+  it("carry an attachment both ways, in frames, until the client closes its side and the container ends", async () => {
+    const requests: AttachRequest[] = [];
+    await using docker = await served({ containers: echoing(requests) });
+    await using connection = await docker.open();
+    connection.socket.write(
+      `POST /v1.50/containers/web/attach?stream=1&stdin=1&stdout=1&stderr=1 HTTP/1.1\r\n${UPGRADE}Content-Length: 0\r\n\r\n`,
+    );
+    await eventually(() => connection.received().includes("\r\n\r\n"));
+    const head = connection.received().toString();
+    expect(head).to.match(/^HTTP\/1\.1 101 UPGRADED\r\n/);
+    expect(head).to.include("Content-Type: application/vnd.docker.multiplexed-stream\r\n");
+    expect(head).to.include("Connection: Upgrade\r\n").and.to.include("Upgrade: tcp\r\n");
+    connection.socket.write("hello");
+    await eventually(() => connection.received().includes("\u0001\0\0\0\0\0\0\u0005hello"));
+    connection.socket.end();
+    await connection.closed;
+    expect(requests.map(({ input }) => input?.$case)).to.deep.equal(["open", "stdin", "closeStdin"]);
+    expect(requests[0]?.input?.value).to.deep.include({
+      ref: CONTAINER_ID,
+      stdin: true,
+      awaitStart: true,
+      logs: false,
+    });
+  });
+
+  it("carry a terminal's bytes as they are, and its size from a request of its own", async () => {
+    const requests: AttachRequest[] = [];
+    await using docker = await served({
+      containers: {
+        ...echoing(requests, { openStdin: true, tty: true }),
+        inspectContainer: async () => ({
+          container: nginx({ state: ContainerState.RUNNING, spec: { openStdin: true, tty: true } }),
+        }),
+      },
+    });
+    await using connection = await docker.open();
+    connection.socket.write(
+      `POST /v1.50/containers/web/attach?stream=1&stdin=1&stdout=1 HTTP/1.1\r\n${UPGRADE}\r\nls\r`,
+    );
+    await eventually(() => connection.received().toString().endsWith("\r\n\r\nls\r"));
+    expect(connection.received().toString()).to.include("Content-Type: application/vnd.docker.raw-stream");
+    expect((await docker.call("POST", "/v1.50/containers/web/resize?h=24&w=80")).status).to.equal(200);
+    await eventually(() => requests.some(({ input }) => input?.$case === "resize"));
+    expect(requests.at(-1)?.input?.value).to.deep.equal({ rows: 24, columns: 80 });
+    expect((await docker.call("POST", "/containers/web/resize?h=a&w=80")).status).to.equal(400);
+  });
+
+  it("serve a client that does not ask for an upgrade: 200, and a body that ends with the connection", async () => {
+    const requests: AttachRequest[] = [];
+    await using docker = await served({ containers: echoing(requests) });
+    await using connection = await docker.open();
+    connection.socket.write(
+      "POST /containers/web/attach?stream=1&stdin=1&stdout=1 HTTP/1.1\r\nHost: d\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+    );
+    await connection.closed;
+    const text = connection.received().toString();
+    expect(text).to.match(/^HTTP\/1\.1 200 OK\r\n/);
+    expect(text.toLowerCase()).to.not.include("transfer-encoding");
+    expect(text).to.include("\u0001\0\0\0\0\0\0\u0002hi");
+  });
+
+  it("refuse an attachment like any other request, with its status", async () => {
+    await using docker = await served({
+      containers: {
+        inspectContainer: async ({ ref }) => {
+          throw new CtlError("NOT_FOUND", { reason: "CONTAINER_NOT_FOUND", what: `inspect "${ref}"`, why: "none" });
+        },
+      },
+    });
+    await using connection = await docker.open();
+    connection.socket.write(`POST /v1.50/containers/nope/attach?stream=1 HTTP/1.1\r\n${UPGRADE}\r\n`);
+    await connection.closed;
+    expect(connection.received().toString()).to.match(
+      /^HTTP\/1\.1 404 Not Found\r\n.*\{"message":"No such container: nope"\}\n/s,
+    );
+  });
+
+  it("end the container's session when the client disconnects", async () => {
+    const aborted = Promise.withResolvers<void>();
+    await using docker = await served({
+      containers: {
+        inspectContainer: async () => ({ container: nginx() }),
+        attach: async function* (_requests, { signal }) {
+          yield AttachResponse.fromPartial({ event: { $case: "attached", value: {} } });
+          for (let count = 0; !signal.aborted; count++) {
+            const value = { stream: OutputStream.STDOUT, data: Buffer.from(`${count}\n`) };
+            yield AttachResponse.fromPartial({ event: { $case: "output", value } });
+            await new Promise((resolve) => setImmediate(resolve));
+          }
+          aborted.resolve();
+        },
+      },
+    });
+    const connection = await docker.open();
+    connection.socket.write(`POST /containers/web/attach?stream=1&stdout=1 HTTP/1.1\r\n${UPGRADE}\r\n`);
+    await eventually(() => connection.received().includes("3\n"));
+    connection.socket.destroy();
+    await aborted.promise;
+  });
+});
+
+describe("the Docker API's execs", () => {
+  const exec = (answers: NonNullable<Answers["containers"]>) => served({ containers: answers });
+  const inspectExec = async () => ({
+    execId: "e1",
+    containerId: CONTAINER_ID,
+    spec: {
+      command: ["sh", "-c", "x"],
+      env: [],
+      workingDir: "",
+      user: "",
+      tty: false,
+      stdin: true,
+      stdout: true,
+      stderr: true,
+      privileged: false,
+      detach: false,
+    },
+    running: false,
+    exitCode: 5,
+    pid: 0,
+  });
+
+  it("are made, started with their streams, and told about", async () => {
+    const requests: ExecRequest[] = [];
+    const made: unknown[] = [];
+    await using docker = await exec({
+      createExec: async (request) => {
+        made.push(request.spec);
+        return { execId: "e1" };
+      },
+      inspectExec,
+      exec: async function* (input) {
+        for await (const request of input) {
+          requests.push(request);
+          if (request.input?.$case === "open") {
+            yield ExecResponse.fromPartial({ event: { $case: "started", value: { execId: "e1", pid: 9 } } });
+            const value = { stream: OutputStream.STDERR, data: Buffer.from("oops") };
+            yield ExecResponse.fromPartial({ event: { $case: "output", value } });
+          }
+          if (request.input?.$case === "closeStdin") break;
+        }
+        yield ExecResponse.fromPartial({ event: { $case: "exit", value: { exitCode: 5 } } });
+      },
+    });
+    const body = { AttachStdin: true, AttachStdout: true, AttachStderr: true, Cmd: ["sh", "-c", "x"], User: "nobody" };
+    const created = await docker.call("POST", "/v1.50/containers/web/exec", body);
+    expect([created.status, created.json]).to.deep.equal([201, { Id: "e1" }]);
+    expect(made[0]).to.deep.include({ command: ["sh", "-c", "x"], user: "nobody", stdin: true, detach: false });
+    await using connection = await docker.open();
+    const start = JSON.stringify({ Detach: false, Tty: false, ConsoleSize: [24, 80] });
+    connection.socket.write(
+      `POST /v1.50/exec/e1/start HTTP/1.1\r\n${UPGRADE}Content-Type: application/json\r\nContent-Length: ${start.length}\r\n\r\n${start}`,
+    );
+    await eventually(() => connection.received().includes("\u0002\0\0\0\0\0\0\u0004oops"));
+    connection.socket.end();
+    await connection.closed;
+    expect(requests[0]?.input?.value).to.deep.include({
+      exec: { $case: "execId", value: "e1" },
+      size: { rows: 24, columns: 80 },
+      detach: false,
+    });
+    const { json } = await docker.call("GET", "/v1.50/exec/e1/json");
+    expect(json).to.deep.include({
+      ID: "e1",
+      Running: false,
+      ExitCode: 5,
+      ContainerID: CONTAINER_ID,
+      ProcessConfig: { tty: false, entrypoint: "sh", arguments: ["-c", "x"], privileged: false },
+    });
+  });
+
+  it("without a command are refused; a command that the runtime refuses is told in the stream", async () => {
+    await using docker = await exec({
+      inspectExec,
+      exec: async function* () {
+        yield* [];
+        throw new CtlError("FAILED_PRECONDITION", {
+          reason: "COMMAND_NOT_FOUND",
+          what: 'execute "nope"',
+          why: 'exec: "nope": executable file not found in $PATH',
+        });
+      },
+    });
+    const none = await docker.call("POST", "/containers/web/exec", { Cmd: [] });
+    expect([none.status, none.json]).to.deep.equal([400, { message: "No exec command specified" }]);
+    const refused = await docker.call("POST", "/v1.50/exec/e1/start", { Detach: false, Tty: true });
+    expect(refused.status).to.equal(200);
+    expect(refused.text).to.match(/executable file not found in \$PATH\r\n$/);
+  });
+});
