@@ -55,7 +55,8 @@ async function holds(
       return exit === undefined ? undefined : { id: row.id, exitCode: exit.exit_code, error: "" };
     }
     case "removed":
-      return undefined;
+      // name, addresses and ports are free again; its directories may still be on their way out
+      return row.state === "removing" && row.is_released ? result(row) : undefined;
     default:
       return condition satisfies never;
   }

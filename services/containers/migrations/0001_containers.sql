@@ -35,8 +35,8 @@ create table containers (
   oom_killed boolean not null default false,
   error text not null default '',
   restart_count int not null default 0,
-  -- Failures in a row, for the backoff.
-  failures int not null default 0,
+  -- What was waited before the newest run; 0 after a start by a person.
+  restart_delay_ms int not null default 0,
   restart_at timestamptz,
   -- A person stopped it: no policy starts it again until a person does.
   is_stopped_by_user boolean not null default false,
@@ -50,7 +50,8 @@ create table containers (
   has_sandbox boolean not null default false,
   wants_start boolean not null default false,
   -- Nothing else holds anything for it: the row goes with the last of its host objects.
-  is_released boolean not null default false
+  is_released boolean not null default false,
+  is_cleaned boolean not null default false
 );
 
 -- A name is free again as soon as its container is being removed.

@@ -33,7 +33,7 @@ export interface ContainerRow {
   readonly oom_killed: boolean;
   readonly error: string;
   readonly restart_count: number;
-  readonly failures: number;
+  readonly restart_delay_ms: number;
   readonly restart_at: Date | null;
   readonly is_stopped_by_user: boolean;
   readonly given: Given | null;
@@ -42,6 +42,7 @@ export interface ContainerRow {
   readonly has_sandbox: boolean;
   readonly wants_start: boolean;
   readonly is_released: boolean;
+  readonly is_cleaned: boolean;
 }
 
 export type NewContainer = Pick<
@@ -143,11 +144,6 @@ export async function upContainers(db: Db, node: string): Promise<ContainerRow[]
   return rows;
 }
 
-export async function deleteContainer(db: Db, id: string): Promise<ContainerRow | undefined> {
-  const { rows } = await db.query<ContainerRow>("delete from containers where id = $1 returning *", [id]);
-  return rows[0];
-}
-
 /** Only one that this operation made and that was never started. */
 export async function deleteCreatedBy(db: Db, id: string, operation: string): Promise<ContainerRow | undefined> {
   const { rows } = await db.query<ContainerRow>(
@@ -160,6 +156,7 @@ export async function deleteCreatedBy(db: Db, id: string, operation: string): Pr
 export interface StartRecord {
   readonly id: string;
   readonly run: number;
+  /** Of a person's start; empty: a restart by policy. */
   readonly operation: string;
   readonly pid: number;
   readonly startTicks: number;
@@ -175,7 +172,10 @@ export async function recordStart(db: Db, start: StartRecord): Promise<boolean> 
     `update containers
         set state = 'running', run = $2, started_by = $3, pid = $4, start_ticks = $5, epoch = $6, runtime = $7,
             started_at = $8, finished_at = null, exit_code = null, oom_killed = false, error = '', given = $9,
-            has_sandbox = true, wants_start = false, is_stopped_by_user = false, restart_at = null
+            has_sandbox = true, wants_start = false, restart_at = null,
+            is_stopped_by_user = case when $3 <> '' then false else is_stopped_by_user end,
+            restart_count = case when $3 <> '' then 0 else restart_count end,
+            restart_delay_ms = case when $3 <> '' then 0 else restart_delay_ms end
       where id = $1 and run = $2 - 1 and state in ('created', 'exited', 'restarting')`,
     [
       start.id,
@@ -222,11 +222,14 @@ export async function recordExit(db: Db, exit: ExitRecord): Promise<ContainerRow
   return rows[0];
 }
 
-export async function recordRestarting(db: Db, id: string, run: number, failures: number, restartAt: Date) {
+/** The run has ended and its policy wants another one after a wait. */
+export async function recordRestarting(db: Db, id: string, run: number, delayMs: number): Promise<void> {
   await db.query(
-    `update containers set state = 'restarting', failures = $3, restart_at = $4, restart_count = restart_count + 1
+    `update containers
+        set state = 'restarting', restart_delay_ms = $3, restart_count = restart_count + 1,
+            restart_at = clock_timestamp() + $3 * interval '1 millisecond'
       where id = $1 and run = $2 and state = 'exited' and not is_stopped_by_user`,
-    [id, run, failures, restartAt],
+    [id, run, delayMs],
   );
 }
 
@@ -239,12 +242,24 @@ export async function cancelRestart(db: Db, id: string, error: string): Promise<
   return rowCount === 1;
 }
 
-export async function dueRestarts(db: Db, node: string): Promise<ContainerRow[]> {
-  const { rows } = await db.query<ContainerRow>(
-    "select * from containers where node = $1 and state = 'restarting' order by restart_at",
+/** Those that wait for a restart, the next one first. */
+export async function dueRestarts(db: Db, node: string): Promise<(ContainerRow & { readonly due_in_ms: number })[]> {
+  const { rows } = await db.query<ContainerRow & { due_in_ms: number }>(
+    `select *, (extract(epoch from restart_at - clock_timestamp()) * 1000)::float8 as due_in_ms
+       from containers where node = $1 and state = 'restarting' order by restart_at`,
     [node],
   );
   return rows;
+}
+
+export async function postponeRestart(db: Db, id: string, delayMs: number, error: string): Promise<void> {
+  await db.query(
+    `update containers
+        set restart_delay_ms = $2, restart_count = restart_count + 1, error = $3,
+            restart_at = clock_timestamp() + $2 * interval '1 millisecond'
+      where id = $1 and state = 'restarting'`,
+    [id, delayMs, error],
+  );
 }
 
 export async function markStoppedByUser(db: Db, id: string): Promise<void> {
@@ -297,7 +312,16 @@ export async function clearSandbox(db: Db, id: string, run: number): Promise<voi
   ]);
 }
 
-/** After a boot: the gateway is to start it, sandbox and all. */
+/** After a boot the gateway is to start it, also one that waited for a restart or that a person had stopped. */
+export async function wantStartAfterBoot(db: Db, id: string): Promise<void> {
+  await db.query(
+    `update containers set state = 'exited', restart_at = null, is_stopped_by_user = false, wants_start = true
+      where id = $1 and state in ('restarting', 'exited')`,
+    [id],
+  );
+}
+
+/** Its sandbox is gone: the gateway is to start it, sandbox and all. */
 export async function wantStart(db: Db, id: string): Promise<void> {
   await db.query("update containers set wants_start = true where id = $1 and state in ('created', 'exited')", [id]);
 }
@@ -306,9 +330,39 @@ export async function clearWantStart(db: Db, id: string): Promise<void> {
   await db.query("update containers set wants_start = false where id = $1", [id]);
 }
 
-/** True: this call was the last that the row waited for, and its host objects are gone too (the caller deletes it). */
-export async function markReleased(db: Db, id: string): Promise<void> {
-  await db.query("update containers set is_released = true where id = $1 and state = 'removing'", [id]);
+/** Out of sight: its name is free, and nothing but the end of its row comes after. */
+export async function markRemoving(db: Db, id: string): Promise<void> {
+  await db.query("update containers set state = 'removing', wants_start = false, restart_at = null where id = $1", [
+    id,
+  ]);
+}
+
+/** Nothing else holds anything for it. True: the row was not released before. */
+export async function markReleased(db: Db, id: string): Promise<boolean> {
+  const { rowCount } = await db.query(
+    "update containers set is_released = true where id = $1 and state = 'removing' and not is_released",
+    [id],
+  );
+  return rowCount === 1;
+}
+
+/** What it had on this host is gone. */
+export async function markCleaned(db: Db, id: string): Promise<void> {
+  await db.query("update containers set is_cleaned = true where id = $1 and state = 'removing'", [id]);
+}
+
+/** Ends the rows of which nothing is left. */
+export async function deleteGone(db: Db, id: string): Promise<void> {
+  await db.query("delete from containers where id = $1 and is_released and is_cleaned", [id]);
+}
+
+/** Removals that are not at their end, to go on with after a restart. */
+export async function removingContainers(db: Db, node: string): Promise<ContainerRow[]> {
+  const { rows } = await db.query<ContainerRow>(
+    "select * from containers where node = $1 and state = 'removing' and not is_cleaned",
+    [node],
+  );
+  return rows;
 }
 
 export interface StateCounts {

@@ -1,0 +1,44 @@
+import { sleep } from "../kit/deadlines.ts";
+import { keepDuty } from "../kit/duty.ts";
+import { trimEvents, trimSteps } from "../kit/outbox.ts";
+import { inParallel } from "../kit/parallel.ts";
+import type { ExitFollower } from "./exit.ts";
+import { noSuspicions, type ReconcileDeps, reconcile, reconcileBoot } from "./reconcile.ts";
+import type { Removals } from "./remove.ts";
+import type { Restarts } from "./restarts.ts";
+import { trimExecs } from "./store/execs.ts";
+
+export interface BackgroundDeps extends ReconcileDeps {
+  readonly follower: ExitFollower;
+  readonly restarts: Restarts;
+  readonly removals: Removals;
+}
+
+const ROUND_MS = 10_000;
+const EVENTS_KEPT = 100_000;
+
+/** What happens once per node: following exits, restarting by policy, mending. Ends with the signal. */
+export function keepExitWatch(deps: BackgroundDeps, signal: AbortSignal): Promise<void> {
+  const { db, node, log } = deps;
+  return keepDuty({ name: "exit-watch", node, db, log, work: (ends) => work(deps, ends) }, signal);
+}
+
+async function work(deps: BackgroundDeps, signal: AbortSignal): Promise<void> {
+  await reconcileBoot(deps);
+  const parts = [deps.follower.follow.bind(deps.follower), deps.restarts.follow.bind(deps.restarts), rounds(deps)];
+  await inParallel(parts, (part, s) => part(s), signal);
+}
+
+function rounds(deps: BackgroundDeps): (signal: AbortSignal) => Promise<void> {
+  return async (signal) => {
+    const suspicions = noSuspicions();
+    while (!signal.aborted) {
+      await deps.removals.resume(deps.node);
+      await reconcile(deps, suspicions);
+      await trimEvents(deps.db, EVENTS_KEPT);
+      await trimSteps(deps.db);
+      await trimExecs(deps.db);
+      await sleep(ROUND_MS, signal).catch(() => {});
+    }
+  };
+}

@@ -1,0 +1,163 @@
+import type { Database, Db } from "../kit/database.ts";
+import { deadline } from "../kit/deadlines.ts";
+import { recordEvent } from "../kit/outbox.ts";
+import { attribute } from "../kit/telemetry/attributes.ts";
+import type { Logger } from "../kit/telemetry/log.ts";
+import { inSpan } from "../kit/telemetry/trace.ts";
+import { wasOomKilled } from "./cgroups/oom.ts";
+import { containerCgroups } from "./cgroups/placement.ts";
+import { containerEvent } from "./events.ts";
+import type { Exits, RunExit } from "./exits.ts";
+import type { ContainerHost } from "./host.ts";
+import { afterExit, type RestartPolicy } from "./restart-policy.ts";
+import type { Serial } from "./serial.ts";
+import { type ContainerRow, containerById, recordExit, recordRestarting } from "./store/containers.ts";
+import { takeDownRootfs, takeDownRun } from "./take-down.ts";
+
+export interface ExitDeps {
+  readonly db: Database;
+  readonly host: ContainerHost;
+  readonly exits: Exits;
+  readonly serial: Serial;
+  readonly log: Logger;
+  /** A container waits for its restart now. */
+  readonly onRestarting: () => void;
+}
+
+const CLEANUP_TIMEOUT_MS = 30_000;
+/** A file of a run that no row knows, after a service died in the middle of a start. */
+const UNKNOWN_RUN_MS = 60_000;
+
+/**
+ * Records the ends of runs and decides what comes after them. Idempotent by (container, run), so any replica may do it:
+ * the one with the duty for all that it finds, one that has just started a container for that one.
+ */
+export class ExitFollower implements AsyncDisposable {
+  readonly #deps: ExitDeps;
+  /** Runs that are being settled now, by the name of their exit file. */
+  readonly #settling = new Map<string, Promise<void>>();
+
+  constructor(deps: ExitDeps) {
+    this.#deps = deps;
+  }
+
+  /** The duty: settles every exit that is there or comes, until the signal aborts. */
+  async follow(signal: AbortSignal): Promise<void> {
+    const { exits } = this.#deps;
+    for await (const _ of exits.changes(signal)) {
+      for (const exit of await exits.pending()) this.#begin(exit);
+    }
+  }
+
+  /** Settles the end of this run at once if it has ended already: the duty may have looked before the run had a row. */
+  look(containerId: string, run: number): void {
+    const { exits, log } = this.#deps;
+    exits.find(containerId as RunExit["containerId"], run).then(
+      (exit) => {
+        if (exit !== undefined) this.#begin(exit);
+      },
+      (error: unknown) => log.warn({ err: error }, "exit file not read"),
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#settling.values());
+  }
+
+  #begin(exit: RunExit): void {
+    const key = `${exit.containerId}.${exit.run}`;
+    if (this.#settling.has(key)) return;
+    const { log } = this.#deps;
+    const settled = this.#settle(exit)
+      .catch((error: unknown) => {
+        const level = isUnavailable(error) ? "debug" : "warn";
+        log[level]({ [attribute.containerId]: exit.containerId, err: error }, "exit not settled yet");
+      })
+      .finally(() => this.#settling.delete(key));
+    this.#settling.set(key, settled);
+  }
+
+  #settle(exit: RunExit): Promise<void> {
+    const attributes = { [attribute.containerId]: exit.containerId, [attribute.exitCode]: exit.exitCode };
+    return inSpan("container.exit", { attributes }, async () => {
+      const { db, exits } = this.#deps;
+      const row = await this.#record(exit);
+      if (row === undefined) {
+        const known = await containerById(db, exit.containerId);
+        const mayCome =
+          known !== undefined && known.run < exit.run && Date.now() - exit.finishedAt.getTime() < UNKNOWN_RUN_MS;
+        if (mayCome) return; // its start is about to be recorded
+      }
+      await this.#cleanUp(exit, row);
+      await exits.forget(exit);
+    });
+  }
+
+  /** Undefined: it was recorded before, or its run has no row. */
+  async #record(exit: RunExit): Promise<ContainerRow | undefined> {
+    const { db, host, log } = this.#deps;
+    const { payload } = containerCgroups(host.cgroupParent, exit.containerId);
+    const oomKilled = exit.isOomKilled || (exit.exitCode === 137 && (await wasOomKilled(host.layout, payload)));
+    const record = {
+      id: exit.containerId,
+      run: exit.run,
+      exitCode: exit.exitCode,
+      oomKilled,
+      finishedAt: exit.finishedAt,
+    };
+    const row = await db.transaction(async (tx) => {
+      const ended = await recordExit(tx, record);
+      if (ended === undefined) return undefined;
+      await recordEnd(tx, db.schema, ended);
+      return (await containerById(tx, ended.id)) ?? ended;
+    });
+    if (row === undefined) return undefined;
+    log.info(
+      { [attribute.containerId]: row.id, [attribute.exitCode]: exit.exitCode, "ctl.run": exit.run },
+      "container exited",
+    );
+    if (row.state === "restarting") this.#deps.onRestarting();
+    return row;
+  }
+
+  async #cleanUp({ containerId, run }: RunExit, row: ContainerRow | undefined): Promise<void> {
+    const { host, serial, db } = this.#deps;
+    const signal = deadline(CLEANUP_TIMEOUT_MS, "clean up after a container's exit");
+    await serial.run(
+      containerId,
+      async () => {
+        const now = await containerById(db, containerId);
+        if (now !== undefined && now.run > run) return; // a newer run has the cgroups and the root
+        await takeDownRun(containerId, run, host, signal);
+        const isOver = (now ?? row)?.state === "exited";
+        if (isOver) await takeDownRootfs(containerId, host);
+      },
+      signal,
+    );
+  }
+}
+
+/** In the transaction of the exit: its events, and the restart that its policy wants. */
+async function recordEnd(tx: Db, schema: string, row: ContainerRow): Promise<void> {
+  if (row.oom_killed) await recordEvent(tx, schema, containerEvent("oom", row));
+  await recordEvent(tx, schema, containerEvent("die", row, { exitCode: String(row.exit_code ?? 0) }));
+  if (row.state !== "exited") return;
+  const verdict = afterExit({
+    policy: policyOf(row),
+    exitCode: row.exit_code ?? 0,
+    isStoppedByUser: row.is_stopped_by_user,
+    ranMs: (row.finished_at?.getTime() ?? 0) - (row.started_at?.getTime() ?? 0),
+    restartCount: row.restart_count,
+    lastDelayMs: row.restart_delay_ms,
+  });
+  if (verdict.restart) await recordRestarting(tx, row.id, row.run, verdict.delayMs);
+}
+
+export function policyOf(row: Pick<ContainerRow, "restart_mode" | "restart_max">): RestartPolicy {
+  if (row.restart_mode !== "on-failure") return { mode: row.restart_mode };
+  return { mode: "on-failure", maxRetries: row.restart_max };
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "UNAVAILABLE";
+}

@@ -1,0 +1,99 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { runCommand } from "../kit/command.ts";
+import { bindPidfds } from "../kit/linux/pidfd.ts";
+import { readBootId } from "../kit/linux/process-identity.ts";
+import { readHostFacts } from "./bundle/host-facts.ts";
+import { detectCgroups } from "./cgroups/layout.ts";
+import { readLimitFacts } from "./cgroups/limits.ts";
+import { WarmMigration } from "./cgroups/migration.ts";
+import type { CgroupParent } from "./cgroups/placement.ts";
+import type { ContainerHost } from "./host.ts";
+import { containersDirectory } from "./paths.ts";
+import { shareRoot } from "./rootfs/shared-root.ts";
+import { ContainerThread } from "./runtime/host-thread.ts";
+import { probeRuntime, type RuntimeCandidate, USUAL_RUNTIMES } from "./runtime/probe.ts";
+import { Programs } from "./runtime/programs.ts";
+
+export interface HostSettings {
+  readonly root: string;
+  readonly run: string;
+  readonly instance: string;
+  /** The program to try first; empty: the usual ones. */
+  readonly runtimePath: string;
+  readonly conmonPath: string;
+  readonly initPath: string;
+  /** A cgroup that systemd gave us; empty: one named after the instance at the top. */
+  readonly cgroupParent: string;
+}
+
+export interface FoundHost extends AsyncDisposable {
+  readonly host: ContainerHost;
+}
+
+/**
+ * Finds out what this host is and readies what starts containers on it: about 150 ms, most of it the probe's real
+ * container. Throws FAILED_PRECONDITION RUNTIME_MISSING, CGROUPS_MISSING.
+ */
+export async function findHost(settings: HostSettings, signal: AbortSignal): Promise<FoundHost> {
+  const { root, run, instance, conmonPath, initPath } = settings;
+  await using undo = new AsyncDisposableStack();
+  await shareRoot(containersDirectory(root));
+  const [layout, facts, bootId] = await Promise.all([detectCgroups(), readHostFacts(), readBootId()]);
+  const layersDirectory = join(root, "images", "l");
+  await mkdir(layersDirectory, { recursive: true, mode: 0o711 });
+  const thread = undo.use(await ContainerThread.start(layout, layersDirectory, signal));
+  const programs = undo.use(new Programs((request) => thread.spawn(request)));
+  const cgroupParent: CgroupParent =
+    settings.cgroupParent === "" ? { kind: "own", name: instance } : { kind: "delegated", path: settings.cgroupParent };
+  const stateRoot = join(run, "runtime");
+  await mkdir(stateRoot, { recursive: true, mode: 0o700 });
+  const runtime = await probeRuntime(
+    {
+      candidates: candidates(settings.runtimePath),
+      conmonPath,
+      programs,
+      facts,
+      layout,
+      cgroupParent,
+      stateRoot,
+      workDirectory: join(containersDirectory(root), `probe-${process.pid}`),
+    },
+    signal,
+  );
+  const limits = await readLimitFacts(layout);
+  const migration = await WarmMigration.open(layout);
+  if (migration !== undefined) undo.use(migration);
+  const conmonVersion = await versionOf(conmonPath, signal);
+  const owned = undo.move();
+  return {
+    host: {
+      root,
+      exitsDirectory: join(root, "exits"),
+      conmonPath,
+      conmonVersion,
+      initPath,
+      runtime,
+      programs,
+      thread,
+      layout,
+      cgroupParent,
+      limits,
+      facts,
+      pidfds: bindPidfds(),
+      migration,
+      bootId,
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+function candidates(path: string): readonly RuntimeCandidate[] {
+  if (path === "") return USUAL_RUNTIMES;
+  return [{ kind: path.includes("crun") ? "crun" : "runc", path }];
+}
+
+async function versionOf(path: string, signal: AbortSignal): Promise<string> {
+  const { stdout } = await runCommand(path, ["--version"], { signal });
+  return /version (\S+)/.exec(stdout)?.[1] ?? "unknown";
+}

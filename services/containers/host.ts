@@ -1,0 +1,30 @@
+import type { Pidfds } from "../kit/linux/pidfd.ts";
+import type { HostFacts } from "./bundle/host-facts.ts";
+import type { CgroupLayout } from "./cgroups/layout.ts";
+import type { LimitFacts } from "./cgroups/limits.ts";
+import type { WarmMigration } from "./cgroups/migration.ts";
+import type { CgroupParent } from "./cgroups/placement.ts";
+import type { ContainerThread } from "./runtime/host-thread.ts";
+import type { OciRuntime } from "./runtime/oci-runtime.ts";
+import type { Programs } from "./runtime/programs.ts";
+
+/** What running containers on this host takes: found out or made once, at the service's start. */
+export interface ContainerHost {
+  /** The daemon's root; containers have their directories below it. */
+  readonly root: string;
+  readonly exitsDirectory: string;
+  readonly conmonPath: string;
+  readonly conmonVersion: string;
+  readonly initPath: string;
+  readonly runtime: OciRuntime;
+  readonly programs: Programs;
+  readonly thread: ContainerThread;
+  readonly layout: CgroupLayout;
+  readonly cgroupParent: CgroupParent;
+  readonly limits: LimitFacts;
+  readonly facts: HostFacts;
+  readonly pidfds: Pidfds;
+  readonly migration: WarmMigration | undefined;
+  /** Of this boot: a process is (pid, start time, epoch). */
+  readonly bootId: string;
+}

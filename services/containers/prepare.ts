@@ -1,0 +1,52 @@
+import { mkdir } from "node:fs/promises";
+import type { Database } from "../kit/database.ts";
+import { CtlError } from "../kit/errors.ts";
+import { inSpan } from "../kit/telemetry/trace.ts";
+import { findContainer } from "./find.ts";
+import type { ContainerHost } from "./host.ts";
+import { isUp } from "./lifecycle.ts";
+import { containerPaths } from "./paths.ts";
+import { mountRootfs, rootfsDirectories } from "./rootfs/overlay.ts";
+import { recordLayers } from "./store/containers.ts";
+
+/**
+ * A container's directory and its mounted root: needs neither network nor volumes, so it runs beside their steps.
+ * Idempotent. Answers where the root is. The layers are kept in the row when they changed: a restart after a crash of the
+ * mount needs them.
+ */
+export async function prepareContainer(
+  db: Database,
+  host: ContainerHost,
+  reference: string,
+  layers: { readonly names: readonly string[]; readonly directory: string },
+  signal: AbortSignal,
+): Promise<string> {
+  const row = await findContainer(db, reference);
+  if (row.state === "removing") throw beingRemoved(row.name);
+  const paths = containerPaths(host.root, row.id);
+  if (isUp(row.state)) return paths.rootfs;
+  signal.throwIfAborted();
+  host.migration?.expect(EXPECTED_START_MS);
+  await mkdir(paths.bundle, { recursive: true, mode: 0o711 });
+  await inSpan("rootfs.mount", {}, () =>
+    mountRootfs(
+      { directories: rootfsDirectories(paths.bundle), layers: layers.names, isVolatile: row.auto_remove },
+      (request) => host.thread.mount(request),
+    ),
+  );
+  const isKnown =
+    row.layers.length === layers.names.length && row.layers.every((name, at) => name === layers.names[at]);
+  if (!isKnown && !row.auto_remove) await recordLayers(db, row.id, layers.names, layers.directory);
+  return paths.rootfs;
+}
+
+const EXPECTED_START_MS = 200;
+
+export function beingRemoved(name: string): CtlError {
+  return new CtlError("FAILED_PRECONDITION", {
+    reason: "CONTAINER_BEING_REMOVED",
+    what: `use container ${name}`,
+    why: "it is being removed",
+    fix: "wait until it is gone",
+  });
+}

@@ -1,0 +1,144 @@
+import { stat } from "node:fs/promises";
+import { sleep } from "../kit/deadlines.ts";
+import { asCtlError } from "../kit/errors.ts";
+import { recordEvent } from "../kit/outbox.ts";
+import { attribute } from "../kit/telemetry/attributes.ts";
+import { containerEvent } from "./events.ts";
+import { policyOf } from "./exit.ts";
+import type { Given } from "./given.ts";
+import { containerPaths } from "./paths.ts";
+import { afterExit } from "./restart-policy.ts";
+import { mountRootfs, rootfsDirectories } from "./rootfs/overlay.ts";
+import { runOf, type StartDeps } from "./start.ts";
+import {
+  type ContainerRow,
+  cancelRestart,
+  containerById,
+  dueRestarts,
+  postponeRestart,
+  recordStart,
+  wantStart,
+} from "./store/containers.ts";
+import { takeDownRootfs } from "./take-down.ts";
+
+const IDLE_MS = 5_000;
+const START_TIMEOUT_MS = 60_000;
+
+/**
+ * Starts again what a policy wants, in the sandbox and with the mounts that the container has, needing no other service.
+ * Level-triggered by rows in the state `restarting`; a sandbox that is gone makes it the gateway's business.
+ */
+export class Restarts {
+  readonly #deps: StartDeps;
+  readonly #node: string;
+  readonly #busy = new Map<string, Promise<void>>();
+  #wake = Promise.withResolvers<void>();
+
+  constructor(deps: StartDeps, node: string) {
+    this.#deps = deps;
+    this.#node = node;
+  }
+
+  wake(): void {
+    this.#wake.resolve();
+  }
+
+  /** The duty, until the signal aborts. */
+  async follow(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const woken = this.#wake.promise;
+      const nextInMs = await this.#startDue(signal).catch((error: unknown) => {
+        this.#deps.log.debug({ err: error }, "restarts not looked through");
+        return IDLE_MS;
+      });
+      const timer = new AbortController();
+      await Promise.race([woken, sleep(nextInMs, AbortSignal.any([signal, timer.signal])).catch(() => {})]);
+      timer.abort();
+      this.#wake = Promise.withResolvers<void>();
+    }
+    await Promise.all(this.#busy.values());
+  }
+
+  /** How long until the next one is due. */
+  async #startDue(signal: AbortSignal): Promise<number> {
+    let nextInMs = IDLE_MS;
+    for (const row of await dueRestarts(this.#deps.db, this.#node)) {
+      if (this.#busy.has(row.id)) continue;
+      const inMs = Math.max(0, row.due_in_ms);
+      if (inMs > 0) nextInMs = Math.min(nextInMs, inMs);
+      else this.#begin(row, signal);
+    }
+    return nextInMs;
+  }
+
+  #begin({ id }: ContainerRow, signal: AbortSignal): void {
+    const { serial, log } = this.#deps;
+    const ends = AbortSignal.any([signal, AbortSignal.timeout(START_TIMEOUT_MS)]);
+    const work = serial
+      .run(id, () => this.#restart(id, ends), ends)
+      .catch((error: unknown) => log.warn({ [attribute.containerId]: id, err: error }, "container not restarted"))
+      .finally(() => {
+        this.#busy.delete(id);
+        this.wake();
+      });
+    this.#busy.set(id, work);
+  }
+
+  async #restart(id: string, signal: AbortSignal): Promise<void> {
+    const { db, log } = this.#deps;
+    const row = await containerById(db, id);
+    if (row?.state !== "restarting" || row.given === null) return;
+    if (!(await hasSandbox(row.given))) {
+      await cancelRestart(db, id, "");
+      await wantStart(db, id);
+      return;
+    }
+    try {
+      await this.#startAgain(row, row.given, signal);
+      log.info({ [attribute.containerId]: id, "ctl.restarts": row.restart_count }, "container restarted");
+    } catch (error) {
+      if (signal.aborted) throw error;
+      await this.#afterFailure(row, error);
+    }
+  }
+
+  async #startAgain(row: ContainerRow, given: Given, signal: AbortSignal): Promise<void> {
+    const { db, host, exits } = this.#deps;
+    const directories = rootfsDirectories(containerPaths(host.root, row.id).bundle);
+    const overlay = { directories, layers: row.layers, isVolatile: false };
+    await mountRootfs(overlay, (request) => host.thread.mount(request));
+    const run = row.run + 1;
+    const started = await runOf(row, run, given, this.#deps, signal);
+    const facts = { id: row.id, run, operation: "", epoch: host.bootId, runtime: host.runtime.kind, given };
+    await db.transaction(async (tx) => {
+      await recordStart(tx, { ...facts, ...started });
+      await recordEvent(tx, db.schema, containerEvent("start", row));
+    });
+    exits.look(row.id, run);
+  }
+
+  /** A restart that fails counts like a run that ended at once: waited for longer, as often as the policy says. */
+  async #afterFailure(row: ContainerRow, cause: unknown): Promise<void> {
+    const { db, host, log } = this.#deps;
+    const error = asCtlError(cause, `restart container ${row.name}`);
+    const { restart_count: restartCount, restart_delay_ms: lastDelayMs } = row;
+    const ended = { exitCode: 127, isStoppedByUser: false, ranMs: 0, restartCount, lastDelayMs };
+    const verdict = afterExit({ policy: policyOf(row), ...ended });
+    log.warn({ [attribute.containerId]: row.id, err: error }, "container not restarted");
+    if (verdict.restart) {
+      await postponeRestart(db, row.id, verdict.delayMs, error.why);
+      return;
+    }
+    await cancelRestart(db, row.id, error.why);
+    await takeDownRootfs(row.id, host);
+  }
+}
+
+/** The host's network needs none; another one is a netns that a reboot took away. */
+async function hasSandbox({ netnsPath }: Given): Promise<boolean> {
+  if (netnsPath === "") return true;
+  return stat(netnsPath).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,120 @@
+import { mkdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { CtlError } from "../kit/errors.ts";
+import { readProcessStat } from "../kit/linux/process-identity.ts";
+import { attribute } from "../kit/telemetry/attributes.ts";
+import { inSpan } from "../kit/telemetry/trace.ts";
+import { clearRunFiles, writeBundle } from "./bundle/bundle.ts";
+import { linuxResources } from "./cgroups/limits.ts";
+import { containerCgroups, enterMonitorCgroup } from "./cgroups/placement.ts";
+import type { Given } from "./given.ts";
+import type { ContainerHost } from "./host.ts";
+import { containerPaths } from "./paths.ts";
+import { createRun } from "./runtime/conmon.ts";
+import { deleteRun, runtimeId } from "./runtime/oci-runtime.ts";
+import { releaseRun } from "./runtime/release.ts";
+import type { ContainerId, ContainerSpec, ImageDefaults } from "./spec.ts";
+
+export interface RunWish {
+  readonly id: ContainerId;
+  /** Counts up from 1. */
+  readonly run: number;
+  readonly spec: ContainerSpec;
+  readonly image: ImageDefaults;
+  readonly given: Given;
+  /** The first process of another running container, for `--pid container:ID`. */
+  readonly pidOf: (reference: string) => number | undefined;
+}
+
+export interface StartedRun {
+  readonly pid: number;
+  readonly startTicks: number;
+  readonly startedAt: Date;
+}
+
+/**
+ * Starts one run of a container whose root is mounted: bundle, conmon with the runtime's create, release. What a crash
+ * left of the same run is removed first. On failure nothing of it stays.
+ * Throws what the bundle and the runtime throw: COMMAND_NOT_FOUND, RUNTIME_REFUSED …
+ */
+export async function startRun(wish: RunWish, host: ContainerHost, signal: AbortSignal): Promise<StartedRun> {
+  const name = runtimeId(wish.id, wish.run);
+  const paths = containerPaths(host.root, wish.id);
+  host.migration?.expect(EXPECTED_START_MS);
+  await clearLeftovers(name, host, signal);
+  await inSpan("bundle.write", {}, () => prepareBundle(wish, host));
+  await clearRunFiles(paths.bundle);
+  if (wish.given.mounts.some(({ mount }) => mount.kind !== "tmpfs")) await host.thread.seeHostMounts();
+  try {
+    const pid = await inSpan("runtime.create", { attributes: { [attribute.containerId]: wish.id } }, () =>
+      createRun(host, monitorRequest(wish, name, host), signal),
+    );
+    const identity = await readProcessStat(pid);
+    const startedAt = new Date();
+    await inSpan("runtime.start", {}, () => releaseRun(host, name, signal));
+    return { pid, startTicks: identity?.startTicks ?? 0, startedAt };
+  } catch (error) {
+    await deleteRun(host, name, { force: true }, AbortSignal.timeout(CLEANUP_TIMEOUT_MS)).catch(() => {});
+    throw error;
+  }
+}
+
+const EXPECTED_START_MS = 200;
+const CLEANUP_TIMEOUT_MS = 10_000;
+
+/** A service that died between the runtime's create and the row leaves a run that nobody knows. */
+async function clearLeftovers(name: string, host: ContainerHost, signal: AbortSignal): Promise<void> {
+  const isThere = await stat(join(host.runtime.stateRoot, name)).catch(() => undefined);
+  if (isThere !== undefined) await deleteRun(host, name, { force: true }, signal);
+}
+
+async function prepareBundle({ id, spec, image, given, pidOf }: RunWish, host: ContainerHost): Promise<void> {
+  const paths = containerPaths(host.root, id);
+  const { resources } = linuxResources(spec.resources, host.limits);
+  await writeBundle(
+    {
+      id,
+      spec,
+      image,
+      bundlePath: paths.bundle,
+      rootfsPath: paths.rootfs,
+      cgroupsPath: containerCgroups(host.cgroupParent, id).payload,
+      isCgroupV2: host.layout.mode === "v2",
+      resources,
+      netnsPath: given.netnsPath === "" ? undefined : given.netnsPath,
+      mounts: given.mounts.map(({ mount }) => mount),
+      pidOf,
+      initPath: host.initPath,
+      addresses: given.endpoints.map((endpoint) => endpoint.ipv4Address).filter((address) => address !== ""),
+      hostGateway: given.endpoints[0]?.gateway ?? "",
+      resolvConf: given.resolvConf,
+    },
+    host.facts,
+  );
+  await mkdir(host.exitsDirectory, { recursive: true, mode: 0o700 });
+}
+
+function monitorRequest({ id, spec }: RunWish, name: string, host: ContainerHost) {
+  const paths = containerPaths(host.root, id);
+  const { monitor } = containerCgroups(host.cgroupParent, id);
+  return {
+    runtimeId: name,
+    bundlePath: paths.bundle,
+    logPath: paths.log,
+    exitsDirectory: host.exitsDirectory,
+    terminal: spec.tty,
+    stdin: spec.openStdin,
+    leaveStdinOpen: spec.openStdin && !spec.stdinOnce,
+    place: monitor === undefined ? undefined : (pid: number) => enterMonitorCgroup(host.layout, monitor, pid),
+  };
+}
+
+/** The state of a run that should exist and does not. */
+export function runGone(id: string): CtlError {
+  return new CtlError("FAILED_PRECONDITION", {
+    reason: "CONTAINER_NOT_RUNNING",
+    what: `reach the process of container ${id.slice(0, 12)}`,
+    why: "it has ended",
+    fix: `start it: ctl start ${id.slice(0, 12)}`,
+  });
+}

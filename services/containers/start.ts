@@ -1,0 +1,145 @@
+import type { Database } from "../kit/database.ts";
+import { CtlError } from "../kit/errors.ts";
+import { beginStep, beginUndo, recordEvent } from "../kit/outbox.ts";
+import type { Logger } from "../kit/telemetry/log.ts";
+import { containerEvent } from "./events.ts";
+import type { ExitFollower } from "./exit.ts";
+import { findContainer } from "./find.ts";
+import type { Given } from "./given.ts";
+import type { ContainerHost } from "./host.ts";
+import { isUp } from "./lifecycle.ts";
+import { beingRemoved } from "./prepare.ts";
+import { type StartedRun, startRun } from "./run.ts";
+import { deleteRun, runtimeId } from "./runtime/oci-runtime.ts";
+import type { Serial } from "./serial.ts";
+import type { ContainerId, ImageDefaults } from "./spec.ts";
+import { type ContainerRow, containerById, recordError, recordStart } from "./store/containers.ts";
+import { takeDownRootfs } from "./take-down.ts";
+
+export interface StartDeps {
+  readonly db: Database;
+  readonly host: ContainerHost;
+  readonly serial: Serial;
+  readonly exits: ExitFollower;
+  readonly log: Logger;
+  /** What the image says, from the bytes kept in the row. */
+  readonly imageDefaults: (imageConfig: Buffer) => ImageDefaults;
+}
+
+export interface StartResult {
+  readonly pid: number;
+  readonly run: number;
+  /** False: it ran already. */
+  readonly changed: boolean;
+}
+
+/**
+ * Starts a new run with what the other services gave. Idempotent by operation: one that runs is answered as it is.
+ * Throws FAILED_PRECONDITION CONTAINER_BEING_REMOVED, COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE, RUNTIME_REFUSED …;
+ * ABORTED OPERATION_UNDONE. The container is then as it was before.
+ */
+export async function startContainer(
+  reference: string,
+  operation: string,
+  given: Given,
+  deps: StartDeps,
+  signal: AbortSignal,
+): Promise<StartResult> {
+  const { id } = await findContainer(deps.db, reference);
+  return deps.serial.run(id, () => startNow(id, operation, given, deps, signal), signal);
+}
+
+async function startNow(
+  id: string,
+  operation: string,
+  given: Given,
+  deps: StartDeps,
+  signal: AbortSignal,
+): Promise<StartResult> {
+  const row = await containerById(deps.db, id);
+  if (row === undefined || row.state === "removing") throw beingRemoved(row?.name ?? id.slice(0, 12));
+  if (isUp(row.state)) return { pid: row.pid, run: row.run, changed: false };
+  if (row.started_by === operation && operation !== "") return { pid: row.pid, run: row.run, changed: true };
+  const run = row.run + 1;
+  const started = await runOf(row, run, given, deps, signal).catch(async (error: unknown) => {
+    if (error instanceof CtlError) await recordError(deps.db, id, error.why).catch(() => {});
+    throw error;
+  });
+  await record(row, run, operation, given, started, deps);
+  // one that ended at once has its exit file already, and the follower may have looked before there was a row
+  deps.exits.look(id, run);
+  return { pid: started.pid, run, changed: true };
+}
+
+/** A run's process, not yet in its row: for a start, and for a restart by policy. */
+export function runOf(
+  row: ContainerRow,
+  run: number,
+  given: Given,
+  { host, imageDefaults }: StartDeps,
+  signal: AbortSignal,
+): Promise<StartedRun> {
+  const wish = {
+    id: row.id as ContainerId,
+    run,
+    spec: row.spec,
+    image: imageDefaults(row.image_config),
+    given,
+    pidOf: () => undefined,
+  };
+  return startRun(wish, host, signal);
+}
+
+async function record(
+  row: ContainerRow,
+  run: number,
+  operation: string,
+  given: Given,
+  { pid, startTicks, startedAt }: StartedRun,
+  { db, host }: StartDeps,
+): Promise<void> {
+  const start = { id: row.id, run, operation, pid, startTicks, epoch: host.bootId, runtime: host.runtime.kind };
+  try {
+    await db.transaction(async (tx) => {
+      if (operation !== "") await beginStep(tx, operation, `start container ${row.name}`);
+      if (!(await recordStart(tx, { ...start, startedAt, given }))) throw movedOn(row.name);
+      await recordEvent(tx, db.schema, containerEvent("start", row));
+    });
+  } catch (error) {
+    await deleteRun(host, runtimeId(row.id, run), { force: true }, AbortSignal.timeout(10_000)).catch(() => {});
+    throw error;
+  }
+}
+
+/** Ends the run that this operation started and takes the root down; a container that ran before is left as it is. */
+export async function undoStart(
+  reference: string,
+  operation: string,
+  deps: StartDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  await deps.db.transaction((tx) => beginUndo(tx, operation));
+  const row = await containerById(deps.db, reference);
+  if (row === undefined) return;
+  await deps.serial.run(
+    row.id,
+    async () => {
+      const now = await containerById(deps.db, row.id);
+      if (now === undefined || (isUp(now.state) && now.started_by !== operation)) return;
+      if (now.state === "restarting") return;
+      await deleteRun(deps.host, runtimeId(row.id, now.run), { force: true }, signal);
+      await deleteRun(deps.host, runtimeId(row.id, now.run + 1), { force: true }, signal);
+      await takeDownRootfs(row.id, deps.host);
+    },
+    signal,
+  );
+}
+
+function movedOn(name: string): CtlError {
+  return new CtlError("ABORTED", {
+    reason: "CONTAINER_CHANGED",
+    what: `start container ${name}`,
+    why: "it was removed or started by somebody else meanwhile",
+    fix: "look with ctl ps -a and try again",
+  });
+}

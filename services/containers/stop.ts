@@ -1,0 +1,126 @@
+import type { Database } from "../kit/database.ts";
+import { deadline, raceSignal, sleep } from "../kit/deadlines.ts";
+import { CtlError } from "../kit/errors.ts";
+import type { Pidfds, ProcessHandle } from "../kit/linux/pidfd.ts";
+import { readProcessStat } from "../kit/linux/process-identity.ts";
+import { recordEvent } from "../kit/outbox.ts";
+import type { EventFeed } from "../kit/watch.ts";
+import { containerEvent } from "./events.ts";
+import { findContainer } from "./find.ts";
+import { isUp } from "./lifecycle.ts";
+import { parseSignal } from "./signals.ts";
+import { type ContainerRow, cancelRestart, containerById, markStoppedByUser } from "./store/containers.ts";
+
+export interface StopDeps {
+  readonly db: Database;
+  readonly feed: EventFeed;
+  readonly pidfds: Pidfds;
+  /** A paused container takes no signal but KILL: it is let go first. */
+  readonly resume: (row: ContainerRow) => Promise<void>;
+}
+
+export interface StopWish {
+  /** Undefined: the container's own, else 10. Negative: for ever. */
+  readonly timeoutS: number | undefined;
+  /** Empty: the container's own, else the image's, else TERM. */
+  readonly signal: string;
+}
+
+const DEFAULT_TIMEOUT_S = 10;
+const KILL_TIMEOUT_MS = 10_000;
+const RECORD_TIMEOUT_MS = 10_000;
+
+/**
+ * The stop signal, then after the timeout KILL; answers when the exit is recorded. A person's stop: no policy starts it
+ * again. `changed` is false for one that does not run. Throws DEADLINE_EXCEEDED CONTAINER_STUCK naming what did not end.
+ */
+export async function stopContainer(
+  reference: string,
+  wish: StopWish,
+  defaultSignal: (row: ContainerRow) => string,
+  deps: StopDeps,
+  signal: AbortSignal,
+): Promise<{ id: string; changed: boolean }> {
+  const first = await findContainer(deps.db, reference);
+  const number = parseSignal(wish.signal || first.spec.stopSignal || defaultSignal(first) || "TERM");
+  await markStoppedByUser(deps.db, first.id);
+  const row = (await containerById(deps.db, first.id)) ?? first;
+  if (row.state === "restarting") await cancelRestart(deps.db, row.id, "");
+  if (!isUp(row.state)) return { id: row.id, changed: row.state === "restarting" };
+  if (row.state === "paused") await deps.resume(row);
+  const timeoutS = wish.timeoutS ?? row.spec.stopTimeoutS ?? DEFAULT_TIMEOUT_S;
+  await endProcess(row, number, timeoutS < 0 ? undefined : timeoutS * 1_000, deps, signal);
+  await exitRecorded(row, deps, signal);
+  await deps.db.transaction((tx) => recordEvent(tx, deps.db.schema, containerEvent("stop", row)));
+  return { id: row.id, changed: true };
+}
+
+/** Ends a container's first process: with the signal, and if it does not end in time, with KILL. */
+export async function endProcess(
+  row: ContainerRow,
+  number: number,
+  timeoutMs: number | undefined,
+  { pidfds }: Pick<StopDeps, "pidfds">,
+  signal: AbortSignal,
+): Promise<void> {
+  using handle = await openProcess(row, pidfds);
+  if (handle === undefined) return;
+  if (timeoutMs !== 0) handle.signal(number);
+  if (timeoutMs === undefined) return raceSignal(handle.ended(signal), signal, `stop container ${row.name}`);
+  if (timeoutMs > 0 && (await endsWithin(handle, timeoutMs, signal))) return;
+  handle.signal(SIGKILL);
+  if (!(await endsWithin(handle, KILL_TIMEOUT_MS, signal)))
+    throw stuck(row, `its process ${row.pid} did not end after KILL`);
+}
+
+const SIGKILL = 9;
+
+/** The very process of this row; undefined when it has ended. */
+export async function openProcess(row: ContainerRow, pidfds: Pidfds): Promise<ProcessHandle | undefined> {
+  const handle = pidfds.open(row.pid);
+  if (handle === undefined) return undefined;
+  const stat = await readProcessStat(row.pid);
+  if (stat !== undefined && stat.startTicks === Number(row.start_ticks)) return handle;
+  handle[Symbol.dispose]();
+  return undefined;
+}
+
+async function endsWithin(handle: ProcessHandle, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
+  const timer = deadline(timeoutMs, "wait for the process");
+  try {
+    await handle.ended(AbortSignal.any([signal, timer]));
+    return true;
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return handle.hasEnded();
+  }
+}
+
+/** The process is gone; its monitor's word and the row come a few ms later. */
+export async function exitRecorded(
+  row: ContainerRow,
+  { db, feed }: Pick<StopDeps, "db" | "feed">,
+  signal: AbortSignal,
+) {
+  const ends = AbortSignal.any([signal, deadline(RECORD_TIMEOUT_MS, `record the end of container ${row.name}`)]);
+  const look = async () => {
+    const now = await containerById(db, row.id);
+    return now === undefined || now.run > row.run || now.pid === 0 ? true : undefined;
+  };
+  try {
+    await feed.until(look, ends, `record the end of container ${row.name}`);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    throw stuck(row, "its process has ended, and its monitor (conmon) has not said so");
+  }
+  await sleep(0, signal);
+}
+
+function stuck({ name }: ContainerRow, why: string): CtlError {
+  return new CtlError("DEADLINE_EXCEEDED", {
+    reason: "CONTAINER_STUCK",
+    what: `stop container ${name}`,
+    why,
+    fix: "a process in an uninterruptible wait ends when its device answers; look at ps and at the kernel's log",
+  });
+}
