@@ -1,9 +1,12 @@
 import { dirname, extname, join, normalize } from "node:path";
 import { CtlError } from "../../services/kit/errors.ts";
 
-/** `new URL("./x", import.meta.url)`: how a source file names a program of its own (a worker) or a file it reads. */
-const REFERENCE = /\bnew URL\(\s*"(\.[^"]+)"\s*,\s*import\.meta\.url\s*,?\s*\)/g;
-const UNMOVABLE = /\bimport\.meta\.(dirname|filename|resolve)\b/;
+/**
+ * `new URL("./x", import.meta.url)`: how a source file names a program of its own (a worker) or a file it reads. What
+ * stands in a comment is an example.
+ */
+const REFERENCE = /(?<!^\s*(?:\*|\/\*|\/\/).*)\bnew URL\(\s*"(\.[^"]+)"\s*,\s*import\.meta\.url\s*,?\s*\)/gm;
+const UNMOVABLE = /(?<!^\s*(?:\*|\/\*|\/\/).*)\bimport\.meta\.(dirname|filename|resolve)\b/m;
 
 export interface References {
   /** The text with every reference turned to its flat name. */

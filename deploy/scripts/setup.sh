@@ -23,6 +23,7 @@ LAB_PACKAGES="
 "
 TEST_PACKAGES="
   busybox-static:  the smallest image that can be run
+  mount:           a run's own /proc, /sys, /etc and /var/tmp
   procps:          ps and pgrep, when a test looks at processes
 "
 # from package.json: the one place that pins it

@@ -67,6 +67,11 @@ describe("bundle", () => {
     const error = await rejection(async () => rewriteReferences("join(import.meta.dirname, 'x')", "services/a/b.ts"));
     expect(error).to.include({ code: "INVALID_ARGUMENT", reason: "BUNDLE_UNMOVABLE" });
   });
+
+  it("takes what a comment names for an example", () => {
+    const text = '/** `new URL("./x.worker.ts", import.meta.url)` */\n// import.meta.dirname\nconst x = 1;';
+    expect(rewriteReferences(text, "services/a/b.ts")).to.deep.equal({ text, programs: [], assets: [] });
+  });
 });
 
 async function tree(root: string, files: Readonly<Record<string, string>>): Promise<void> {
