@@ -7,14 +7,20 @@
 set -eu
 root=${CTL_ROOT:-/var/lib/ctl}
 
-# the group's directory in each hierarchy that systemd delegates: v2, and on hybrid and v1 hosts the named one
+# groups: the unit's directory in each hierarchy by which systemd knows it: v2, and the named one of a v1 or hybrid host
 groups() {
-  sed -n 's/^0:://p; s/^[0-9]*:name=systemd://p' /proc/self/cgroup | sort -u | while read -r path; do
-    path=${path%/keeper}
-    for mount in /sys/fs/cgroup /sys/fs/cgroup/unified /sys/fs/cgroup/systemd; do
-      [ -e "$mount$path/cgroup.procs" ] && printf '%s\n' "$mount$path"
-    done
-  done | sort -u
+  unified=$(sed -n 's/^0:://p' /proc/self/cgroup)
+  named=$(sed -n 's/^[0-9]*:name=systemd://p' /proc/self/cgroup)
+  for mount in /sys/fs/cgroup /sys/fs/cgroup/unified; do
+    [ -e "$mount/cgroup.controllers" ] && print_group "$mount" "$unified"
+  done
+  print_group /sys/fs/cgroup/systemd "$named"
+}
+
+print_group() {
+  path=${2%/keeper}
+  [ -n "${path#/}" ] && [ -e "$1$path/cgroup.procs" ] && printf '%s\n' "$1$path"
+  return 0
 }
 
 keep() {
@@ -58,11 +64,11 @@ stop_container() {
 }
 
 stop() {
-  for group in $(groups); do
-    for payload in "$group"/*/payload; do
-      [ -e "$payload/cgroup.procs" ] || continue
-      stop_container "$payload" &
-    done
+  # in every hierarchy there are the same containers
+  group=$(groups | head -n 1)
+  for payload in "$group"/*/payload; do
+    [ -e "$payload/cgroup.procs" ] || continue
+    stop_container "$payload" &
   done
   wait
 }
