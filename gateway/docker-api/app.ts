@@ -13,12 +13,14 @@ import { upgradeOf } from "./hijack.ts";
 import { attachRoutes } from "./routes/attach.ts";
 import { containerRoutes } from "./routes/containers.ts";
 import { createRoutes } from "./routes/create.ts";
+import { diskUsageRoutes } from "./routes/disk-usage.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { execRoutes } from "./routes/exec.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { lifecycleRoutes } from "./routes/lifecycle.ts";
 import { logRoutes } from "./routes/logs.ts";
 import { networkRoutes } from "./routes/networks.ts";
+import { pruneRoutes } from "./routes/prune.ts";
 import { pullRoutes } from "./routes/pull.ts";
 import { systemRoutes } from "./routes/system.ts";
 import { unservedRoutes } from "./routes/unserved.ts";
@@ -113,6 +115,8 @@ function addRoutes(app: FastifyInstance, deps: DockerApiDeps): void {
   networkRoutes(app, deps);
   volumeRoutes(app, deps);
   eventRoutes(app, deps);
+  pruneRoutes(app, deps);
+  diskUsageRoutes(app, deps);
   unservedRoutes(app);
 }
 

@@ -31,6 +31,7 @@ const EXCEPTIONS: Readonly<Record<string, DockerAnswer>> = {
   NOT_SERVED: { message: why },
 
   CONTAINER_NOT_FOUND: { message: (_, subject) => `No such container: ${subject}` },
+  CONTAINER_ID_AMBIGUOUS: { message: (_, subject) => `multiple IDs found with provided prefix: ${subject}` },
   CONTAINER_NAME_IN_USE: {
     message: (error, subject) =>
       `Conflict. The container name "/${quoted(error.what) ?? subject}" is already in use by container "${holderIn(error)}". You have to remove (or rename) that container to be able to reuse that name.`,
@@ -43,29 +44,35 @@ const EXCEPTIONS: Readonly<Record<string, DockerAnswer>> = {
     message: (_, subject) =>
       `cannot remove container "${subject}": container is running: stop the container before removing or force remove`,
   },
+  CONTAINER_BEING_REMOVED: { message: (_, subject) => `removal of container ${subject} is already in progress` },
   CONTAINER_NOT_RUNNING: { message: (_, subject) => `container ${subject} is not running` },
   CONTAINER_PAUSED: { message: (_, subject) => `Container ${subject} is already paused` },
   CONTAINER_NOT_PAUSED: { message: (_, subject) => `Container ${subject} is not paused` },
-  COMMAND_MISSING: { status: 400, message: () => "no command specified" },
+  NO_COMMAND: { status: 400, message: () => "no command specified" },
+  SIGNAL_INVALID: { message: (error) => `Invalid signal: ${quoted(error.what) ?? ""}` },
   COMMAND_NOT_FOUND: { status: 400, message: (error) => runtimeFailure(error, "executable file not found in $PATH") },
   COMMAND_NOT_EXECUTABLE: { status: 400, message: (error) => runtimeFailure(error, "permission denied") },
-  WORKING_DIRECTORY_INVALID: { status: 400, message: (error) => runtimeFailure(error, "OCI runtime create failed") },
   RUNTIME_REFUSED: { status: 500, message: (error) => runtimeFailure(error, "OCI runtime create failed") },
   EXEC_NOT_FOUND: { message: (_, subject) => `No such exec instance: ${subject}` },
 
-  IMAGE_NOT_FOUND: { message: (error, subject) => `No such image: ${quoted(error.what) ?? subject}` },
+  IMAGE_NOT_FOUND: { message: (_, subject) => `No such image: ${subject}` },
+  IMAGE_ID_AMBIGUOUS: { message: (_, subject) => `multiple IDs found with provided prefix: ${subject}` },
   IMAGE_IN_USE: {
     message: (error, subject) =>
       `conflict: unable to remove repository reference "${subject}" (must force) - ${error.why}`,
   },
-  REFERENCE_INVALID: { message: () => "invalid reference format" },
-  MANIFEST_UNKNOWN: {
-    status: 404,
-    message: (error, subject) =>
-      `manifest for ${quoted(error.what) ?? subject} not found: manifest unknown: manifest unknown`,
+  IMAGE_HAS_TAGS: {
+    message: (_, subject) =>
+      `conflict: unable to delete ${subject} (must be forced) - image is referenced in multiple repositories`,
   },
-  REPOSITORY_NOT_FOUND: { status: 404, message: pullDenied },
-  REGISTRY_DENIED: { status: 404, message: pullDenied },
+  INVALID_REFERENCE: { message: () => "invalid reference format" },
+  MANIFEST_UNKNOWN: {
+    message: (_, subject) => `manifest for ${subject} not found: manifest unknown: manifest unknown`,
+  },
+  PULL_DENIED: {
+    message: (_, subject) =>
+      `pull access denied for ${subject}, repository does not exist or may require 'docker login': denied: requested access to the resource is denied`,
+  },
 
   NETWORK_NOT_FOUND: { message: (error, subject) => `network ${quoted(error.what) ?? subject} not found` },
   NETWORK_NAME_IN_USE: {
@@ -87,8 +94,16 @@ const EXCEPTIONS: Readonly<Record<string, DockerAnswer>> = {
   PORT_ALREADY_PUBLISHED: { status: 500, message: (error) => portRefused(error, "port is already allocated") },
   PORT_HELD_BY_PROGRAM: { status: 500, message: (error) => portRefused(error, "address already in use") },
 
-  VOLUME_NOT_FOUND: { message: (error, subject) => `get ${quoted(error.what) ?? subject}: no such volume` },
+  VOLUME_NOT_FOUND: { message: (_, subject) => `get ${subject}: no such volume` },
   VOLUME_IN_USE: { message: (error, subject) => `remove ${subject}: volume is in use - [${holdersIn(error)}]` },
+  VOLUME_NAME_INVALID: {
+    message: (_, subject) =>
+      `create ${subject}: "${subject}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
+  },
+  BIND_SOURCE_MISSING: {
+    message: (error) =>
+      `invalid mount config for type "bind": bind source path does not exist: ${quoted(error.what) ?? error.what}`,
+  },
 };
 
 /** What a client is told. `subject` is what the request's path names: a container, an image, a network, a volume. */
@@ -112,10 +127,6 @@ function runtimeFailure(error: CtlError, phrase: string): string {
 function portRefused(error: CtlError, phrase: string): string {
   const detail = error.why.includes(phrase) ? error.why : `${error.why}: ${phrase}`;
   return `failed to set up container networking: driver failed programming external connectivity on endpoint: ${detail}`;
-}
-
-function pullDenied(error: CtlError, subject: string): string {
-  return `pull access denied for ${quoted(error.what) ?? subject}, repository does not exist or may require 'docker login': denied: requested access to the resource is denied`;
 }
 
 /** Errors name the thing they speak of in double quotes, first of all. */

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { RegistryAuth } from "#proto/ctl/images/v1/images.ts";
+import { CtlError, isCtlError } from "../../../services/kit/errors.ts";
 import { jsonLine, streamed } from "../answer.ts";
 import type { ApiCall, DockerApiDeps } from "../deps.ts";
 import { parsePlatform } from "../platform.ts";
@@ -14,7 +15,7 @@ export function pullRoutes(app: FastifyInstance, deps: DockerApiDeps): void {
   app.post<{ Querystring: Query }>("/images/create", { config: { isStreaming: true } }, async (request, reply) => {
     if (text(request.query, "fromSrc") !== "") notServed("docker import");
     const target = pullTarget(text(request.query, "fromImage"), text(request.query, "tag"));
-    request.subject = target.reference;
+    request.subject = `${target.familiar}:${target.tag}`;
     const auth = registryAuth(request.headers["x-registry-auth"]);
     const platform = parsePlatform(text(request.query, "platform"));
     await streamed(reply, progressOf({ ...target, auth, platform }, deps, request.call), {
@@ -65,7 +66,19 @@ type PullWanted = PullTarget & {
 async function* progressOf(wanted: PullWanted, deps: DockerApiDeps, call: ApiCall): AsyncGenerator<Uint8Array> {
   const { reference, auth, platform } = wanted;
   const progress = new PullProgress(wanted);
-  for await (const response of deps.images.pull({ reference, auth, platform }, call)) yield* progress.lines(response);
+  try {
+    for await (const response of deps.images.pull({ reference, auth, platform }, call)) yield* progress.lines(response);
+  } catch (error) {
+    throw asPullRefusal(error);
+  }
+}
+
+/** What a registry does not have or give is said in other words than what is not here. */
+function asPullRefusal(error: unknown): unknown {
+  if (!isCtlError(error)) return error;
+  const reason = { IMAGE_NOT_FOUND: "MANIFEST_UNKNOWN", REGISTRY_UNAUTHORIZED: "PULL_DENIED" }[error.reason];
+  if (reason === undefined) return error;
+  return new CtlError("NOT_FOUND", { reason, what: error.what, why: error.why, cause: error });
 }
 
 const authHeader = goObject({

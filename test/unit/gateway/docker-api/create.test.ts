@@ -1,0 +1,155 @@
+import { expect } from "chai";
+import type { CreateContainerRequest } from "#proto/ctl/gateway/v1/gateway.ts";
+import { containerSpec } from "../../../../gateway/docker-api/translate/container-spec.ts";
+import { createBody } from "../../../../gateway/docker-api/translate/create-body.ts";
+import { hostConfig } from "../../../../gateway/docker-api/translate/host-config.ts";
+import { CtlError } from "../../../../services/kit/errors.ts";
+import { served } from "./served.ts";
+import { CONTAINER_ID, nginx } from "./specimens.ts";
+
+const spec = (body: object) => containerSpec("web", "", createBody.parse(body));
+
+describe("the Docker API's create", () => {
+  it("asks for the container and answers its id and warnings", async () => {
+    const asked: CreateContainerRequest[] = [];
+    await using docker = await served({
+      gateway: {
+        createContainer: async function* (request) {
+          asked.push(request);
+          if (request.spec?.image === "nope")
+            throw new CtlError("NOT_FOUND", { reason: "IMAGE_NOT_FOUND", what: "find the image nope", why: "none" });
+          yield { event: { $case: "created", value: { id: CONTAINER_ID, name: "web", warnings: ["slow"] } } };
+        },
+      },
+    });
+    const created = await docker.call("POST", "/v1.50/containers/create?name=web&platform=linux/amd64", {
+      Image: "nginx",
+      Cmd: ["nginx"],
+    });
+    expect([created.status, created.json]).to.deep.equal([201, { Id: CONTAINER_ID, Warnings: ["slow"] }]);
+    expect(asked[0]?.spec).to.deep.include({
+      name: "web",
+      image: "nginx",
+      command: ["nginx"],
+      platform: "linux/amd64",
+    });
+    expect(asked[0]?.pull, "the client pulls").to.equal(3);
+    const missing = await docker.call("POST", "/containers/create", { Image: "nope" });
+    expect([missing.status, missing.json]).to.deep.equal([404, { message: "No such image: nope" }]);
+  });
+
+  it("understands what the docker command sends", () => {
+    const got = spec({
+      Hostname: "h",
+      User: "1:2",
+      AttachStdout: true,
+      AttachStderr: true,
+      ExposedPorts: { "80/tcp": {} },
+      Env: ["A=1", "B"],
+      Cmd: null,
+      Entrypoint: [""],
+      Volumes: { "/anon": {} },
+      Labels: { a: "b" },
+      StopTimeout: 3,
+      HostConfig: {
+        Binds: ["/srv:/srv:ro,rslave", "data:/data:nocopy"],
+        NetworkMode: "lan",
+        PortBindings: {
+          "80/tcp": [{ HostIp: "127.0.0.1", HostPort: "8080" }],
+          "53/udp": [{ HostIp: "", HostPort: "" }],
+          "90/tcp": [{ HostIp: "", HostPort: "9000-9010" }],
+        },
+        RestartPolicy: { Name: "unless-stopped", MaximumRetryCount: 0 },
+        Memory: 1 << 20,
+        NanoCpus: 500_000_000,
+        PidsLimit: -1,
+        CapAdd: ["NET_ADMIN"],
+        Tmpfs: { "/tmp": "size=1m,mode=1777" },
+        Mounts: [
+          { Type: "bind", Source: "/etc", Target: "/e", ReadOnly: true },
+          { Type: "tmpfs", Target: "/t", TmpfsOptions: { SizeBytes: 1024, Mode: 0o1777 } },
+        ],
+        Ulimits: [{ Name: "nofile", Soft: 10, Hard: 20 }],
+        LogConfig: { Type: "", Config: {} },
+        ConsoleSize: [0, 0],
+        Init: null,
+      },
+      NetworkingConfig: {
+        EndpointsConfig: { lan: { Aliases: ["db"], IPAMConfig: { IPv4Address: "10.0.0.5" } }, other: null },
+      },
+    });
+    expect(got).to.deep.include({
+      hostname: "h",
+      user: "1:2",
+      env: ["A=1", "B"],
+      entrypoint: { values: [] },
+      command: [],
+      stopTimeoutS: 3,
+      attach: ["stdout", "stderr"],
+      exposedPorts: ["80/tcp"],
+      capAdd: ["NET_ADMIN"],
+      restart: { mode: 3, maxRetries: 0 },
+    });
+    expect(got.resources).to.include({ memoryBytes: 1 << 20, nanoCpus: 500_000_000, pidsLimit: 0 });
+    expect(got.endpoints).to.deep.equal([
+      { network: "lan", aliases: ["db"], ipv4Address: "10.0.0.5", macAddress: "" },
+      { network: "other", aliases: [], ipv4Address: "", macAddress: "" },
+    ]);
+    expect(got.ports).to.deep.equal([
+      { containerPort: 80, protocol: "tcp", hostIp: "127.0.0.1", hostPort: 8080, hostPortEnd: 0 },
+      { containerPort: 53, protocol: "udp", hostIp: "", hostPort: 0, hostPortEnd: 0 },
+      { containerPort: 90, protocol: "tcp", hostIp: "", hostPort: 9000, hostPortEnd: 9010 },
+    ]);
+    expect(got.mounts.map(({ target }) => target)).to.deep.equal(["/srv", "/data", "/tmp", "/e", "/t", "/anon"]);
+    expect(got.mounts[0]).to.include({ type: 1, source: "/srv", readOnly: true, propagation: "rslave" });
+    expect(got.mounts[1]).to.include({ type: 2, source: "data", noCopy: true });
+    expect(got.mounts[3]).to.include({ createSource: false, readOnly: true });
+    expect(got.mounts[4]?.tmpfsOptions).to.deep.equal(["size=1024", "mode=1777"]);
+  });
+
+  it("shows the same HostConfig again that a container was made with", () => {
+    const HostConfig = {
+      Binds: ["data:/data", "/srv:/srv:ro"],
+      NetworkMode: "lan",
+      PortBindings: { "80/tcp": [{ HostIp: "127.0.0.1", HostPort: "8080" }], "90/tcp": [{ HostIp: "", HostPort: "" }] },
+      RestartPolicy: { Name: "on-failure", MaximumRetryCount: 2 },
+      Mounts: [
+        { Type: "bind", Source: "/etc", Target: "/e", ReadOnly: true, BindOptions: { Propagation: "rshared" } },
+        { Type: "volume", Source: "v", Target: "/v", VolumeOptions: { NoCopy: true, Labels: { a: "b" } } },
+        { Type: "tmpfs", Target: "/t", TmpfsOptions: { SizeBytes: 1024, Mode: 0o1777 } },
+      ],
+      Tmpfs: { "/tmp": "size=1m" },
+      Memory: 1 << 20,
+      Ulimits: [{ Name: "nofile", Hard: 20, Soft: 10 }],
+      Devices: [{ PathOnHost: "/dev/fuse", PathInContainer: "/dev/fuse", CgroupPermissions: "rwm" }],
+      CapDrop: ["ALL"],
+      Dns: ["1.1.1.1"],
+      Sysctls: { "net.core.somaxconn": "1" },
+      Init: true,
+    };
+    const shown = hostConfig(nginx({ spec: spec({ Image: "nginx", HostConfig }) }));
+    expect(shown).to.deep.include(HostConfig);
+  });
+
+  it("takes a string where Go takes one, a name in any case, and null for nothing", () => {
+    const got = spec({ image: "nginx", Cmd: "ls", entrypoint: "sh", Env: null, HostConfig: null, Unknown: [1] });
+    expect(got).to.deep.include({ image: "nginx", command: ["ls"], entrypoint: { values: ["sh"] }, env: [] });
+    expect(spec({ Entrypoint: [] }).entrypoint).to.equal(undefined);
+    expect(got.endpoints).to.deep.include({ network: "bridge", aliases: [], ipv4Address: "", macAddress: "" });
+  });
+
+  it("refuses what Docker refuses, and what is not here yet", () => {
+    const refused = (body: object) => () => spec(body);
+    const host = (HostConfig: object) => refused({ Image: "a", HostConfig });
+    expect(host({ RestartPolicy: { Name: "sometimes" } })).to.throw(CtlError, "unknown policy 'sometimes'");
+    expect(host({ RestartPolicy: { Name: "always", MaximumRetryCount: 2 } })).to.throw(CtlError, "on-failure");
+    expect(host({ AutoRemove: true, RestartPolicy: { Name: "always" } })).to.throw(CtlError, "AutoRemove");
+    expect(host({ Binds: ["a:b:c:d"] })).to.throw(CtlError, "invalid volume specification: 'a:b:c:d'");
+    expect(host({ Binds: ["/a:b"] })).to.throw(CtlError, "mount path must be absolute");
+    expect(host({ Binds: ["/a:/b:wat"] })).to.throw(CtlError, "invalid mode: wat");
+    expect(host({ Mounts: [{ Type: "npipe", Target: "/x" }] })).to.throw(CtlError, 'mount type "npipe"');
+    expect(host({ PortBindings: { "x/tcp": [] } })).to.throw(CtlError, "invalid port specification");
+    expect(host({ VolumesFrom: ["other"] })).to.throw(CtlError, "HostConfig.VolumesFrom is not supported");
+    expect(host({ DeviceRequests: [{ Driver: "nvidia" }] })).to.throw(CtlError, "DeviceRequests");
+  });
+});
