@@ -23,11 +23,16 @@ work=$(mktemp -d /var/tmp/ctl-lab-XXXXXX)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
-# the package sources and the way to them, as this host has them
+# the distribution's package sources as this host has them; only where none has its usual name, all that there are
 sources=
-for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
-  [ -s "$file" ] && grep -q '^[^#]' "$file" && sources="$sources $file"
+for file in /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list.d/ubuntu.sources /etc/apt/sources.list; do
+  [ -f "$file" ] && grep -q '^[^#]' "$file" && sources="$sources $file"
 done
+if [ -z "$sources" ]; then
+  for file in /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
+    [ -f "$file" ] && sources="$sources $file"
+  done
+fi
 apt-config dump | grep -E '^Acquire::(Check|https?::|Retries|Proxy|Languages)' >"$work/apt.conf" || true
 
 # $1 is the root: what no container needs goes, and BusyBox is the shell and the tools where nothing else is

@@ -3,6 +3,7 @@
 set -eu
 SOURCE=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 cd "$SOURCE"
+# shellcheck disable=SC2034 # for set-up, which looks for an npm of the machine
 SYSTEM_PATH=$PATH
 PATH=$SOURCE/node_modules/.bin:$PATH
 export PATH

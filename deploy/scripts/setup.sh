@@ -76,14 +76,17 @@ missing_packages() {
 }
 
 install_distribution_packages() {
-  packages=$(echo $1)
-  [ -n "$packages" ] || return 0
-  say "installing from the distribution: $packages"
+  # shellcheck disable=SC2086 # a list of names
+  set -- $1
+  [ $# -gt 0 ] || return 0
+  say "installing from the distribution: $*"
   starts_registry=
-  case " $packages " in *" docker-registry "*) starts_registry=yes ;; esac
-  if ! apt_lists_are_fresh || ! apt_install $packages; then
+  case " $* " in *" docker-registry "*) starts_registry=yes ;; esac
+  if ! apt_lists_are_fresh || ! apt_install "$@"; then
+    # an interrupted run leaves packages unpacked and not configured
+    DEBIAN_FRONTEND=noninteractive dpkg --configure -a >>dist/.apt.log 2>&1 </dev/null || true
     apt_get update || die "the package lists cannot be fetched: see dist/.apt.log"
-    apt_install $packages || die "apt-get could not install $packages: see dist/.apt.log"
+    apt_install "$@" || die "apt-get could not install $*: see dist/.apt.log"
   fi
   # its package starts it on port 5000 for everybody; ours is started by the lab, on loopback, when it is needed
   if [ -n "$starts_registry" ] && [ -d /run/systemd/system ]; then
@@ -108,7 +111,7 @@ packages_are_current() {
   [ -x node_modules/.bin/node ] || return 1
   is_current node_modules/.ctl-stamp "$(hash_of package-lock.json)" && return 0
   # made by somebody's own npm: it writes this file last, and not before the lock
-  [ node_modules/.package-lock.json -nt package-lock.json ]
+  [ -n "$(find node_modules/.package-lock.json -newer package-lock.json 2>/dev/null)" ]
 }
 
 # The npm to use, as $npm: one that is on the machine with Node 18 or newer, or the one that we brought before.

@@ -63,7 +63,7 @@ counted() {
 
 count() {
   echo "$1 $2 0" >>"$CTL_TEST_COUNTS"
-  [ "$2" = 0 ] && say "passed: $3" || say "FAILED: $3"
+  if [ "$2" = 0 ]; then say "passed: $3"; else say "FAILED: $3"; fi
 }
 
 summary() {
