@@ -55,7 +55,10 @@ export async function containerConfig(request: ConfigRequest, facts: HostFacts):
     root: { path: request.rootfsPath, readonly: spec.readOnlyRootfs },
     ...(namespaces.hasOwnUts ? { hostname } : {}),
     mounts: mountsOf(request.mounts, mountFacts(request, namespaces)),
-    annotations: { ...spec.annotations },
+    annotations: {
+      ...spec.annotations,
+      ...(seccomp === undefined ? {} : facts.filters.annotationsFor(request.bundlePath, seccomp)),
+    },
     linux: {
       namespaces: namespaces.namespaces,
       resources: { ...request.resources, devices: devices.rules },

@@ -3,6 +3,7 @@ import { release } from "node:os";
 import { bindGetRlimit } from "../../kit/linux/rlimits.ts";
 import { type AppArmorFacts, readAppArmorFacts } from "./apparmor.ts";
 import { capabilitiesInMask } from "./capabilities.ts";
+import { CompiledFilters } from "./compiled-filters.ts";
 import type { RlimitFacts } from "./rlimits.ts";
 import { defaultSeccompProfile, type SeccompFacts, type SeccompProfile } from "./seccomp.ts";
 
@@ -13,6 +14,7 @@ export interface HostFacts {
   readonly apparmor: AppArmorFacts;
   readonly hasSeccomp: boolean;
   readonly seccompProfile: SeccompProfile;
+  readonly filters: CompiledFilters;
   readonly arch: SeccompFacts["arch"];
   readonly kernel: string;
   readonly oomScoreAdj: number;
@@ -27,6 +29,7 @@ export async function readHostFacts(): Promise<HostFacts> {
     apparmor: await readAppArmorFacts(),
     hasSeccomp: statusField(status, "Seccomp") !== undefined,
     seccompProfile: await defaultSeccompProfile(),
+    filters: new CompiledFilters(),
     arch: process.arch === "arm64" ? "arm64" : "amd64",
     kernel: release(),
     oomScoreAdj: Number(await readFile("/proc/self/oom_score_adj", "utf8")),

@@ -58,7 +58,7 @@ export async function readLimitFacts(layout: CgroupLayout): Promise<LimitFacts> 
  * The limits as the runtime takes them; it translates them to v1's or v2's files itself. As in Docker a memory limit
  * without a word on swap allows as much swap again. Throws INVALID_ARGUMENT LIMIT_INVALID.
  */
-export function limitsOf(resources: Resources, facts: LimitFacts): Limits {
+export function linuxResources(resources: Resources, facts: LimitFacts): Limits {
   check(resources, facts);
   const warnings: string[] = [];
   const unless = <T>(isPossible: boolean, warning: string, value: T | undefined): T | undefined => {

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { deadline, raceSignal } from "../../kit/deadlines.ts";
 import { CtlError } from "../../kit/errors.ts";
 import { bindPidfds } from "../../kit/linux/pidfd.ts";
-import { deleteRun, type OciRuntime } from "./oci-runtime.ts";
+import type { HostFacts } from "../bundle/host-facts.ts";
+import { compiledFilterPath, deleteRun, type OciRuntime } from "./oci-runtime.ts";
 import type { Programs } from "./programs.ts";
 import { runtimeError } from "./runtime-errors.ts";
 
@@ -36,6 +37,8 @@ export interface Monitor {
   readonly conmonPath: string;
   readonly runtime: OciRuntime;
   readonly programs: Programs;
+  /** Learns the seccomp filters that the runtime compiles. */
+  readonly facts: Pick<HostFacts, "filters">;
 }
 
 /**
@@ -47,8 +50,11 @@ export interface Monitor {
  */
 export async function createRun(monitor: Monitor, request: MonitorRequest, signal: AbortSignal): Promise<number> {
   try {
-    return parseSyncLine(await startMonitor(monitor, request, signal));
+    const pid = parseSyncLine(await startMonitor(monitor, request, signal));
+    await monitor.facts.filters.learn(request.bundlePath, compiledFilterPath(monitor.runtime, request.runtimeId));
+    return pid;
   } catch (error) {
+    monitor.facts.filters.giveUp(request.bundlePath);
     await abandonRun(monitor, request, deadline(ABANDON_MS, "take down a container that did not start"));
     throw error;
   }

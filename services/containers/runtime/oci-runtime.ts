@@ -21,6 +21,11 @@ export function runtimeId(containerId: string, run: number): string {
   return `${containerId}.${run}`;
 }
 
+/** Where crun leaves a run's seccomp program; runc leaves none. */
+export function compiledFilterPath(runtime: OciRuntime, id: string): string {
+  return join(runtime.stateRoot, id, "seccomp.bpf");
+}
+
 /** Its call of a subcommand. */
 export function runtimeCommand(runtime: OciRuntime, args: readonly string[]): Program {
   return { path: runtime.path, args: ["--root", runtime.stateRoot, ...args] };

@@ -106,7 +106,7 @@ async function tryRuntime(
 }
 
 async function runProbe(request: ProbeRequest, runtime: OciRuntime, signal: AbortSignal): Promise<number> {
-  const { workDirectory, programs, conmonPath } = request;
+  const { workDirectory, programs, conmonPath, facts } = request;
   using exits = await Exits.open(join(workDirectory, "exits"), () => workDirectory);
   const id = runtimeId(PROBE_ID, 1);
   const monitorRequest = {
@@ -119,7 +119,7 @@ async function runProbe(request: ProbeRequest, runtime: OciRuntime, signal: Abor
     leaveStdinOpen: false,
     place: undefined,
   };
-  await createRun({ conmonPath, runtime, programs }, monitorRequest, signal);
+  await createRun({ conmonPath, runtime, programs, facts }, monitorRequest, signal);
   await releaseRun({ programs, runtime }, id, signal);
   if (!isContainerId(PROBE_ID)) throw new TypeError("the probe's id is none");
   return (await exits.ended(PROBE_ID, 1, signal)).exitCode;
@@ -144,8 +144,9 @@ async function writeProbeBundle(request: ProbeRequest, cgroupsPath: string): Pro
     if (stats?.isSymbolicLink()) await symlink(await readlink(directory), join(rootfs, directory));
     else if (stats?.isDirectory()) mounts.push(readOnlyBind(directory));
   }
-  const config = probeConfig({ rootfs, mounts, cgroupsPath, facts: request.facts });
-  await writeFile(join(request.workDirectory, "config.json"), configText(config));
+  const { workDirectory: bundlePath, facts } = request;
+  const config = probeConfig({ bundlePath, rootfs, mounts, cgroupsPath, facts });
+  await writeFile(join(bundlePath, "config.json"), configText(config));
 }
 
 function readOnlyBind(directory: string): OciMount {
@@ -153,14 +154,16 @@ function readOnlyBind(directory: string): OciMount {
 }
 
 function probeConfig(parts: {
+  bundlePath: string;
   rootfs: string;
   mounts: readonly OciMount[];
   cgroupsPath: string;
   facts: HostFacts;
 }): OciConfig {
-  const { rootfs, mounts, cgroupsPath, facts } = parts;
+  const { bundlePath, rootfs, mounts, cgroupsPath, facts } = parts;
   const capabilities = capabilitiesOf({ capAdd: [], capDrop: [], privileged: false }, facts.capabilities);
   const { arch, kernel, seccompProfile, hasSeccomp } = facts;
+  const seccomp = hasSeccomp ? resolveSeccomp(seccompProfile, { capabilities, arch, kernel }) : undefined;
   return {
     ociVersion: "1.0.2",
     process: {
@@ -172,6 +175,7 @@ function probeConfig(parts: {
       capabilities: processCapabilities(capabilities, 0),
       noNewPrivileges: true,
     },
+    annotations: seccomp === undefined ? {} : facts.filters.annotationsFor(bundlePath, seccomp),
     root: { path: rootfs, readonly: true },
     mounts: [
       { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] },
@@ -183,7 +187,7 @@ function probeConfig(parts: {
       namespaces: [{ type: "mount" }, { type: "pid" }, { type: "ipc" }, { type: "uts" }],
       resources: {},
       cgroupsPath,
-      ...(hasSeccomp ? { seccomp: resolveSeccomp(seccompProfile, { capabilities, arch, kernel }) } : {}),
+      ...(seccomp === undefined ? {} : { seccomp }),
     },
   };
 }

@@ -1,0 +1,168 @@
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import type { Socket } from "node:net";
+import { join } from "node:path";
+import { sleep } from "../../kit/deadlines.ts";
+import { bindPidfds } from "../../kit/linux/pidfd.ts";
+import { configText } from "../bundle/bundle.ts";
+import type { OciProcess } from "../bundle/oci-config.ts";
+import { type OciRuntime, runtimeCommand } from "../runtime/oci-runtime.ts";
+import type { Child, Programs } from "../runtime/programs.ts";
+import { runtimeError } from "../runtime/runtime-errors.ts";
+import { killTree } from "./kill-tree.ts";
+
+const PID_LOOK_MS = 1;
+const MOST_ERROR_BYTES = 16 * 1024;
+
+export interface ExecRequest {
+  /** The runtime's name of the container's run. */
+  readonly runtimeId: string;
+  /** A directory of this exec's own; made here, gone when the session is disposed. */
+  readonly directory: string;
+  readonly process: OciProcess;
+  readonly stdin: boolean;
+}
+
+/**
+ * A process executed in a container for a client that waits for it: pipes to the runtime's `exec`, which is our child,
+ * so output is exact, apart by stream, and never faster than it is read. It ends with its client: disposing kills what
+ * is left of it. See docs/decisions/0015-exec-with-pipes.md.
+ */
+export interface ExecSession extends AsyncDisposable {
+  /** Of its first process, in the host's PID namespace. */
+  readonly pid: number;
+  readonly stdout: Socket;
+  readonly stderr: Socket;
+  /** Undefined: it reads /dev/null. Ending it is the process's end of input. */
+  readonly stdin: Socket | undefined;
+  /** Resolves when the process has ended, with 128 + N for signal N; its output may still have to be read. */
+  readonly exitCode: Promise<number>;
+  /** False: it has ended. */
+  signal(number: number): boolean;
+}
+
+export interface ExecHost {
+  readonly programs: Programs;
+  readonly runtime: OciRuntime;
+}
+
+/**
+ * Starts it and answers once its process runs. Throws FAILED_PRECONDITION COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE,
+ * CWD_MISSING, RUNTIME_REFUSED; then nothing is left of it.
+ */
+export async function startExec(host: ExecHost, request: ExecRequest, signal: AbortSignal): Promise<ExecSession> {
+  await using undo = new AsyncDisposableStack();
+  const files = await writeExecFiles(request);
+  undo.defer(() => rm(request.directory, { recursive: true, force: true }));
+  const running = await startRuntime(host, request, files);
+  undo.defer(() => running.destroyStreams());
+  undo.defer(() => endExec(running, files));
+  const pid = await firstPid(files, running, signal);
+  if (pid === undefined) {
+    throw runtimeError(await firstBytes(running.stderr), "execute the command in the container");
+  }
+  const handle = bindPidfds().open(pid);
+  // a pid is only certain to be the exec's while the runtime still waits for it
+  const process = running.hasEnded() ? undefined : handle;
+  undo.defer(() => handle?.[Symbol.dispose]());
+  const owned = undo.move();
+  return {
+    pid,
+    stdin: running.stdin,
+    stdout: running.stdout,
+    stderr: running.stderr,
+    exitCode: running.exitCode,
+    signal: (number) => !running.hasEnded() && (process?.signal(number) ?? false),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+interface ExecFiles {
+  readonly process: string;
+  readonly pid: string;
+}
+
+async function writeExecFiles({ directory, process }: ExecRequest): Promise<ExecFiles> {
+  const files = { process: join(directory, "process.json"), pid: join(directory, "pid") };
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await writeFile(files.process, configText(process), { mode: 0o600 });
+  return files;
+}
+
+interface RunningExec {
+  readonly child: Child;
+  readonly stdin: Socket | undefined;
+  readonly stdout: Socket;
+  readonly stderr: Socket;
+  readonly exitCode: Promise<number>;
+  hasEnded(): boolean;
+  destroyStreams(): void;
+}
+
+async function startRuntime(
+  { programs, runtime }: ExecHost,
+  { runtimeId, stdin }: ExecRequest,
+  files: ExecFiles,
+): Promise<RunningExec> {
+  using ends = new DisposableStack();
+  const input = stdin ? programs.pipes.toChild() : undefined;
+  const out = programs.pipes.fromChild();
+  const err = programs.pipes.fromChild();
+  // only the runtime itself keeps this one open, so its end is the runtime's: the process's own children may keep the others
+  const life = programs.pipes.fromChild();
+  for (const end of [input, out, err, life]) if (end !== undefined) ends.use(end.childEnd);
+  const program = runtimeCommand(runtime, ["exec", "--process", files.process, "--pid-file", files.pid, runtimeId]);
+  const fds = [input?.childEnd ?? programs.nothing, out.childEnd, err.childEnd, life.childEnd].map(({ fd }) => fd);
+  const destroyStreams = () => {
+    for (const stream of [input?.writer, out.reader, err.reader, life.reader]) stream?.destroy();
+  };
+  const child = await programs.start(program, fds).catch((error: unknown) => {
+    destroyStreams();
+    throw error;
+  });
+  // a client's input may come when nobody reads it any more
+  input?.writer.on("error", () => {});
+  const { exitCode, hasEnded } = followLife(child, life.reader);
+  return { child, stdin: input?.writer, stdout: out.reader, stderr: err.reader, exitCode, hasEnded, destroyStreams };
+}
+
+function followLife(child: Child, life: Socket): Pick<RunningExec, "exitCode" | "hasEnded"> {
+  const ended = Promise.withResolvers<void>();
+  let isOver = false;
+  life.once("close", () => {
+    isOver = true;
+    ended.resolve();
+  });
+  life.resume();
+  return { exitCode: ended.promise.then(() => child.reaped()), hasEnded: () => isOver };
+}
+
+/** Undefined: the runtime ended without having started it. */
+async function firstPid(files: ExecFiles, running: RunningExec, signal: AbortSignal): Promise<number | undefined> {
+  for (;;) {
+    const isLast = running.hasEnded();
+    const text = await readFile(files.pid, "utf8").catch(() => "");
+    if (/^\d+\s*$/.test(text)) return Number(text);
+    if (isLast) return undefined;
+    await sleep(PID_LOOK_MS, signal);
+  }
+}
+
+/** The runtime's own words: it has ended, so they are all in the pipe. */
+async function firstBytes(stream: Socket): Promise<string> {
+  let text = "";
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    text += chunk.toString("utf8");
+    if (text.length > MOST_ERROR_BYTES) break;
+  }
+  return text;
+}
+
+/** Whatever is left of it: its process and the descendants that it still has, then the runtime's. Idempotent. */
+async function endExec({ child, exitCode, hasEnded }: RunningExec, files: ExecFiles): Promise<void> {
+  if (!hasEnded()) {
+    const text = await readFile(files.pid, "utf8").catch(() => "");
+    if (/^\d+\s*$/.test(text) && !hasEnded()) await killTree(Number(text));
+    await killTree(child.pid);
+  }
+  await exitCode;
+}
