@@ -7,16 +7,7 @@ import type { TarSink } from "../tar/reader.ts";
 import { setFileAttributes, setNamedAttributes, timeOf } from "./attributes.ts";
 import { ConfinedRoot, type OpenDirectory } from "./confined-root.ts";
 import { cleanPath, joinPath, splitPath } from "./entry-path.ts";
-import {
-  type Device,
-  descriptorPath,
-  type FileCalls,
-  loadFileCalls,
-  NO_DEVICE,
-  S_IFBLK,
-  S_IFCHR,
-  S_IFIFO,
-} from "./file-calls.ts";
+import { type Device, descriptorPath, type FileCalls, NO_DEVICE, S_IFBLK, S_IFCHR, S_IFIFO } from "./file-calls.ts";
 import { type LayerLimits, tooLarge } from "./limits.ts";
 import { LayerNotes, type MissingLinkTarget } from "./notes.ts";
 import { makeWhiteout, setOpaque, whiteoutName, type XattrFormat } from "./whiteout.ts";
@@ -30,6 +21,14 @@ export interface ExtractedLayer {
   /** Directories that no entry describes, outermost first: made as 0755 root, to be finished from the lower layers. */
   readonly impliedDirectories: readonly BytePath[];
   readonly missingLinkTargets: readonly MissingLinkTarget[];
+}
+
+export interface ExtractorParts {
+  /** This thread's own. */
+  readonly calls: FileCalls;
+  readonly directory: string;
+  readonly limits: LayerLimits;
+  readonly xattrs: XattrFormat;
 }
 
 interface Place {
@@ -64,12 +63,12 @@ export class LayerExtractor implements TarSink, Disposable {
   #blocks = 0;
   #entryCount = 0;
 
-  constructor(directory: string, limits: LayerLimits, xattrs: XattrFormat) {
-    this.#calls = loadFileCalls();
+  constructor({ calls, directory, limits, xattrs }: ExtractorParts) {
+    this.#calls = calls;
     this.#limits = limits;
     this.#xattrs = xattrs;
     this.#rootFd = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
-    this.#root = new ConfinedRoot({ calls: this.#calls, rootFd: this.#rootFd, limits, notes: this.#notes, xattrs });
+    this.#root = new ConfinedRoot({ calls, rootFd: this.#rootFd, limits, notes: this.#notes, xattrs });
   }
 
   entry(entry: TarEntry): void {

@@ -78,7 +78,10 @@ export function descriptorPath(fd: number, name?: BytePath): BytePath {
   return name === undefined ? `/proc/self/fd/${fd}` : `/proc/self/fd/${fd}/${name}`;
 }
 
-/** Binds the calls for this thread; they share scratch memory, so each thread needs its own. 1 ms. */
+/**
+ * Binds the calls for this thread; they share scratch memory, so each thread needs its own, and no more: 0.5 ms, and
+ * some memory of the process that goes with the collector only.
+ */
 export function loadFileCalls(): FileCalls {
   const first = new PathScratch();
   const second = new PathScratch();

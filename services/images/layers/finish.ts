@@ -7,7 +7,7 @@ import { type BytePath, displayPath } from "../tar/entry.ts";
 import { ConfinedRoot } from "./confined-root.ts";
 import { copyAttributes, copyUp, timeOf } from "./copy-up.ts";
 import { joinPath, splitPath } from "./entry-path.ts";
-import { descriptorPath, type FileCalls, type FileTime, loadFileCalls } from "./file-calls.ts";
+import { descriptorPath, type FileCalls, type FileTime } from "./file-calls.ts";
 import type { FinishJob } from "./jobs.ts";
 import { isWhiteout, LowerLayers } from "./lower-layers.ts";
 import { LayerNotes, type MissingLinkTarget } from "./notes.ts";
@@ -19,8 +19,8 @@ export interface FinishedLayer {
 }
 
 /** The thread's half of `finishLayer`. Synchronous. */
-export function finishExtracted(job: FinishJob): FinishedLayer {
-  using finish = new Finish(job);
+export function finishExtracted(job: FinishJob, calls: FileCalls): FinishedLayer {
+  using finish = new Finish(job, calls);
   try {
     for (const path of job.impliedDirectories) finish.directory(path);
     for (const link of job.missingLinkTargets) finish.link(link);
@@ -41,13 +41,13 @@ class Finish implements Disposable {
   readonly #moved: { readonly from: BytePath; readonly to: BytePath }[] = [];
   #addedBytes = 0;
 
-  constructor(job: FinishJob) {
+  constructor(job: FinishJob, calls: FileCalls) {
     const { directory, limits, xattrs, lowerDirectories } = job;
     this.#job = job;
-    this.#calls = loadFileCalls();
-    this.#lowers = new LowerLayers(this.#calls, lowerDirectories, xattrs);
+    this.#calls = calls;
+    this.#lowers = new LowerLayers(calls, lowerDirectories, xattrs);
     this.#rootFd = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
-    this.#root = new ConfinedRoot({ calls: this.#calls, rootFd: this.#rootFd, limits, notes: this.#notes, xattrs });
+    this.#root = new ConfinedRoot({ calls, rootFd: this.#rootFd, limits, notes: this.#notes, xattrs });
   }
 
   /** An implied directory becomes what the layers below have there; where they have nothing it stays as it is. */

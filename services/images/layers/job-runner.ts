@@ -4,15 +4,19 @@ import { CtlError } from "../../kit/errors.ts";
 import { type BlobIngest, openIngest, verifyOnly } from "../blobs/ingest.ts";
 import { type ExtractedLayer, LayerExtractor } from "./extract.ts";
 import { extractArchive } from "./extract-archive.ts";
+import type { FileCalls } from "./file-calls.ts";
 import { finishExtracted } from "./finish.ts";
 import { type FromWorker, type IngestJob, type Job, type ToWorker, toFailure } from "./jobs.ts";
 import { makeUnfinished } from "./layer-directory.ts";
 
 /** Runs one job in this thread and answers over its port, which it closes. Never rejects. */
-export async function runJob(job: Job, port: MessagePort): Promise<void> {
+export async function runJob(job: Job, port: MessagePort, calls: FileCalls): Promise<void> {
   const post = (message: FromWorker) => port.postMessage(message);
   try {
-    post({ kind: "done", result: job.kind === "finish" ? finishExtracted(job) : await runIngest(job, port, post) });
+    post({
+      kind: "done",
+      result: job.kind === "finish" ? finishExtracted(job, calls) : await runIngest(job, port, calls, post),
+    });
   } catch (error) {
     post({ kind: "failed", failure: toFailure(error) });
   } finally {
@@ -23,13 +27,14 @@ export async function runJob(job: Job, port: MessagePort): Promise<void> {
 async function runIngest(
   job: IngestJob,
   port: MessagePort,
+  calls: FileCalls,
   post: (message: FromWorker) => void,
 ): Promise<ExtractedLayer> {
   const chunks = chunksFrom(port); // listens at once: what was sent must not wait for the disk
   await using blob: BlobIngest =
     job.blobsRoot === undefined ? verifyOnly(job.blob) : await openIngest(job.blobsRoot, job.blob);
   await using directory = await makeUnfinished(job.directory);
-  using extractor = new LayerExtractor(directory.path, job.limits, job.xattrs);
+  using extractor = new LayerExtractor({ calls, directory: directory.path, limits: job.limits, xattrs: job.xattrs });
   const layer = await extractArchive({
     chunks,
     blob,

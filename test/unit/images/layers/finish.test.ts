@@ -1,6 +1,7 @@
 import { lstat, mkdir, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
+import { loadFileCalls } from "../../../../services/images/layers/file-calls.ts";
 import { finishExtracted } from "../../../../services/images/layers/finish.ts";
 import { DEFAULT_LAYER_LIMITS } from "../../../../services/images/layers/limits.ts";
 import { characterDevice, directory, fifo, file, hardlink, symlink, type TarMember, tar } from "../../../lab/tar.ts";
@@ -192,15 +193,10 @@ async function stack(...layers: readonly (readonly TarMember[])[]): Promise<Stac
     const path = join(dir.path, `${index}`);
     await mkdir(path);
     const { impliedDirectories, missingLinkTargets } = extract(tar(...members), path);
-    ({ addedBytes } = finishExtracted({
-      kind: "finish",
-      directory: path,
-      lowerDirectories: directories.toReversed(),
-      impliedDirectories,
-      missingLinkTargets,
-      limits: DEFAULT_LAYER_LIMITS,
-      xattrs: "trusted",
-    }));
+    const lowerDirectories = directories.toReversed();
+    const notes = { impliedDirectories, missingLinkTargets };
+    const place = { directory: path, limits: DEFAULT_LAYER_LIMITS, xattrs: "trusted" } as const;
+    ({ addedBytes } = finishExtracted({ kind: "finish", lowerDirectories, ...notes, ...place }, loadFileCalls()));
     directories.push(path);
   }
   const owned = undo.move();

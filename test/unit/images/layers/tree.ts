@@ -1,13 +1,21 @@
 import { lstat, readdir, readFile, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { type ExtractedLayer, LayerExtractor } from "../../../../services/images/layers/extract.ts";
+import { loadFileCalls } from "../../../../services/images/layers/file-calls.ts";
 import { DEFAULT_LAYER_LIMITS, type LayerLimits } from "../../../../services/images/layers/limits.ts";
 import { TarReader } from "../../../../services/images/tar/reader.ts";
 import { readXattrs } from "./xattrs.ts";
 
+const calls = loadFileCalls();
+
 /** Extracts an archive into a directory, in this thread. */
 export function extract(archive: Buffer, directory: string, limits: Partial<LayerLimits> = {}): ExtractedLayer {
-  using extractor = new LayerExtractor(directory, { ...DEFAULT_LAYER_LIMITS, ...limits }, "trusted");
+  using extractor = new LayerExtractor({
+    calls,
+    directory,
+    limits: { ...DEFAULT_LAYER_LIMITS, ...limits },
+    xattrs: "trusted",
+  });
   const reader = new TarReader(extractor);
   reader.push(archive);
   reader.finish();

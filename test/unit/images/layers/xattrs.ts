@@ -1,7 +1,9 @@
 import { loadFileCalls } from "../../../../services/images/layers/file-calls.ts";
 
+const calls = loadFileCalls();
+
 /** A path's own extended attributes, values as text. */
 export function readXattrs(path: string): Map<string, string> {
-  const xattrs = loadFileCalls().listXattrs(Buffer.from(path).toString("latin1"));
+  const xattrs = calls.listXattrs(Buffer.from(path).toString("latin1"));
   return new Map([...xattrs].map(([name, value]) => [name, value.toString("latin1")]));
 }
