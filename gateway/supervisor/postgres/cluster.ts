@@ -79,11 +79,13 @@ unix_socket_directories = '${socketDirectory.replaceAll("'", "''")}'
 max_connections = 120
 
 # a small server beside containers: few processes, few megabytes
-shared_buffers = 24MB
+shared_buffers = 16MB
 temp_buffers = 1MB
 work_mem = 2MB
 maintenance_work_mem = 16MB
-wal_buffers = 1MB
+wal_buffers = 512kB
+max_locks_per_transaction = 32          # two dozen tables; these two tables take 2 MB less of shared memory
+max_pred_locks_per_transaction = 10
 huge_pages = off
 jit = off
 io_method = sync                        # the default starts three workers, which wait for reads that we never make
