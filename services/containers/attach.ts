@@ -1,0 +1,75 @@
+import { mkdir, open } from "node:fs/promises";
+import type { Db } from "../kit/database.ts";
+import type { RunEnd, RunEnds } from "./ends.ts";
+import { findContainer } from "./find.ts";
+import { notRunning } from "./kill.ts";
+import { isUp } from "./lifecycle.ts";
+import { type OutputFrame, outputFrames } from "./logs/output.ts";
+import type { LogPosition, OutputStream } from "./logs/record.ts";
+import { endOfLog, startOfLog } from "./logs/tail.ts";
+import { type ContainerPaths, containerPaths } from "./paths.ts";
+import { beingRemoved } from "./prepare.ts";
+import type { ContainerRow } from "./store/containers.ts";
+
+export interface AttachWish {
+  readonly streams: ReadonlySet<OutputStream>;
+  /** Also what was written before. */
+  readonly logs: boolean;
+  /** Where an earlier attachment of this client ended. */
+  readonly position: LogPosition | undefined;
+  /** Follow the run that is to start next. */
+  readonly awaitStart: boolean;
+}
+
+/** One client's view of one run. Dispose it. */
+export interface Attachment extends Disposable {
+  readonly row: ContainerRow;
+  readonly paths: ContainerPaths;
+  /** Resolves when the run has ended. */
+  readonly ended: Promise<RunEnd>;
+  /** The run's output until its end, in order, from the log: a client that reads slowly slows nobody. */
+  output(signal: AbortSignal): AsyncGenerator<OutputFrame>;
+}
+
+export interface AttachDeps {
+  readonly db: Db;
+  readonly root: string;
+  readonly ends: RunEnds;
+}
+
+/**
+ * Attaches to a container's current run, or with `awaitStart` to its next one. From the answer on nothing of the run's
+ * output is missed, however short the run is and however soon its container is removed: the log is open already.
+ * Throws NOT_FOUND CONTAINER_NOT_FOUND; FAILED_PRECONDITION CONTAINER_NOT_RUNNING, CONTAINER_BEING_REMOVED.
+ */
+export async function attach(reference: string, wish: AttachWish, { db, root, ends }: AttachDeps): Promise<Attachment> {
+  const found = await findContainer(db, reference);
+  const end = ends.next(found.id); // before the row is looked at: an end in between is not missed
+  try {
+    const row = await findContainer(db, found.id);
+    if (row.state === "removing") throw beingRemoved(row.name);
+    if (!isUp(row.state) && !wish.awaitStart) throw notRunning(row.name);
+    const paths = containerPaths(root, row.id);
+    const from = await startPosition(paths, wish);
+    return {
+      row,
+      paths,
+      ended: end.ended,
+      output: (signal) => outputFrames({ logPath: paths.log, from, until: { ended: end.ended } }, wish.streams, signal),
+      [Symbol.dispose]: () => end[Symbol.dispose](),
+    };
+  } catch (error) {
+    end[Symbol.dispose]();
+    throw error;
+  }
+}
+
+async function startPosition(paths: ContainerPaths, wish: AttachWish): Promise<LogPosition> {
+  if (wish.awaitStart) {
+    // conmon appends to a file that is there: so it can be opened now, before a short run's log comes and goes
+    await mkdir(paths.bundle, { recursive: true, mode: 0o711 });
+    await (await open(paths.log, "a", 0o640)).close();
+  }
+  if (wish.position !== undefined) return wish.position;
+  return wish.logs ? startOfLog(paths.log) : endOfLog(paths.log);
+}

@@ -1,0 +1,167 @@
+import { randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Database } from "../kit/database.ts";
+import { CtlError } from "../kit/errors.ts";
+import { recordEvent } from "../kit/outbox.ts";
+import { attribute } from "../kit/telemetry/attributes.ts";
+import type { Logger } from "../kit/telemetry/log.ts";
+import { inSpan } from "../kit/telemetry/trace.ts";
+import type { OciConfig } from "./bundle/oci-config.ts";
+import { containerEvent } from "./events.ts";
+import { type ExecSession, startExec } from "./exec/exec.ts";
+import { type ExecSpec, execProcess } from "./exec/exec-process.ts";
+import { containerNotFound, findContainer } from "./find.ts";
+import type { ContainerHost } from "./host.ts";
+import { notRunning } from "./kill.ts";
+import { containerPaths } from "./paths.ts";
+import { runtimeId } from "./runtime/oci-runtime.ts";
+import { type ContainerRow, containerById } from "./store/containers.ts";
+import { type ExecRow, execById, insertExec, recordExecExit, recordExecStart } from "./store/execs.ts";
+
+export interface ExecWish extends ExecSpec {
+  readonly stdin: boolean;
+}
+
+export interface ExecDeps {
+  readonly db: Database;
+  readonly host: ContainerHost;
+  readonly log: Logger;
+}
+
+/** Reserves an exec: an object that can be looked at before and after it runs. `spec` is kept as it came, for showing. */
+export async function createExec(db: Database, reference: string, wish: ExecWish, spec: Buffer): Promise<string> {
+  const row = await findContainer(db, reference);
+  if (row.state === "paused") throw paused(row.name);
+  if (row.state !== "running") throw notRunning(row.name);
+  if (wish.command.length === 0) throw noCommand(row.name);
+  if (wish.tty) throw noTerminal(row.name);
+  const id = randomBytes(32).toString("hex");
+  await db.transaction(async (tx) => {
+    await insertExec(tx, { id, container_id: row.id, spec });
+    const facts = { execID: id };
+    await recordEvent(tx, db.schema, containerEvent(`exec_create: ${wish.command.join(" ")}`, row, facts));
+  });
+  return id;
+}
+
+/** Throws NOT_FOUND EXEC_NOT_FOUND. */
+export async function findExec(db: Database, id: string): Promise<ExecRow> {
+  const row = await execById(db, id);
+  if (row !== undefined) return row;
+  throw new CtlError("NOT_FOUND", {
+    reason: "EXEC_NOT_FOUND",
+    what: `find the exec ${id.slice(0, 80)}`,
+    why: "there is no such exec",
+    fix: "execs are forgotten with their container, and an hour after their end",
+  });
+}
+
+/** A running exec whose end is recorded. Dispose it: what is left of it ends then. */
+export interface RunningExec extends AsyncDisposable {
+  readonly session: ExecSession;
+  /** Resolves when it has ended and that is recorded. */
+  readonly exitCode: Promise<number>;
+}
+
+/**
+ * Starts an exec that was created; it runs once. Throws FAILED_PRECONDITION EXEC_STARTED, CONTAINER_NOT_RUNNING,
+ * COMMAND_NOT_FOUND …
+ */
+export async function runExec(
+  id: string,
+  wish: ExecWish,
+  { db, host, log }: ExecDeps,
+  signal: AbortSignal,
+): Promise<RunningExec> {
+  const exec = await findExec(db, id);
+  const row = await containerById(db, exec.container_id);
+  if (row === undefined) throw containerNotFound(exec.container_id);
+  if (row.state !== "running") throw notRunning(row.name);
+  if (exec.state !== "created") throw alreadyStarted(id);
+  return inSpan("exec.start", { attributes: { [attribute.execId]: id, [attribute.containerId]: row.id } }, async () => {
+    await using undo = new AsyncDisposableStack();
+    const session = undo.use(await startIn(row, id, wish, host, signal));
+    if (!(await recordExecStart(db, id, session.pid))) throw alreadyStarted(id);
+    const owned = undo.move();
+    const exitCode = session.exitCode.then(async (code) => {
+      await recordEnd(db, row, id, code).catch((error: unknown) =>
+        log.warn({ err: error }, "end of an exec not recorded"),
+      );
+      return code;
+    });
+    return {
+      session,
+      exitCode,
+      [Symbol.asyncDispose]: async () => {
+        await owned.disposeAsync();
+        await exitCode.catch(() => {});
+      },
+    };
+  });
+}
+
+async function startIn(
+  row: ContainerRow,
+  id: string,
+  wish: ExecWish,
+  host: ContainerHost,
+  signal: AbortSignal,
+): Promise<ExecSession> {
+  const { bundle } = containerPaths(host.root, row.id);
+  host.migration?.expect(EXPECTED_START_MS);
+  const config = JSON.parse(await readFile(join(bundle, "config.json"), "utf8")) as OciConfig; // we wrote it
+  const process = await execProcess(wish, config, host.facts);
+  const request = {
+    runtimeId: runtimeId(row.id, row.run),
+    directory: join(bundle, `exec-${id.slice(0, 16)}`),
+    process,
+    stdin: wish.stdin,
+  };
+  return startExec(host, request, signal);
+}
+
+const EXPECTED_START_MS = 100;
+
+async function recordEnd(db: Database, row: ContainerRow, id: string, exitCode: number): Promise<void> {
+  await db.transaction(async (tx) => {
+    await recordExecExit(tx, id, exitCode);
+    await recordEvent(tx, db.schema, containerEvent("exec_die", row, { execID: id, exitCode: String(exitCode) }));
+  });
+}
+
+function noCommand(name: string): CtlError {
+  return new CtlError("INVALID_ARGUMENT", {
+    reason: "NO_COMMAND",
+    what: `execute something in container ${name}`,
+    why: "no command is given",
+    fix: "name a program",
+  });
+}
+
+function noTerminal(name: string): CtlError {
+  return new CtlError("UNIMPLEMENTED", {
+    reason: "EXEC_TERMINAL_UNSUPPORTED",
+    what: `execute something in container ${name} with a terminal`,
+    why: "this version executes without one only",
+    fix: "leave -t out",
+  });
+}
+
+function paused(name: string): CtlError {
+  return new CtlError("FAILED_PRECONDITION", {
+    reason: "CONTAINER_PAUSED",
+    what: `execute something in container ${name}`,
+    why: "it is paused",
+    fix: `ctl unpause ${name}`,
+  });
+}
+
+function alreadyStarted(id: string): CtlError {
+  return new CtlError("FAILED_PRECONDITION", {
+    reason: "EXEC_STARTED",
+    what: `start the exec ${id.slice(0, 12)}`,
+    why: "it was started before, and an exec runs once",
+    fix: "create another one",
+  });
+}

@@ -1,0 +1,118 @@
+import type { Db } from "../kit/database.ts";
+import { sleep } from "../kit/deadlines.ts";
+import { isCtlError } from "../kit/errors.ts";
+import type { Pidfds } from "../kit/linux/pidfd.ts";
+import type { ContainerPaths } from "./paths.ts";
+import { parseSignal } from "./signals.ts";
+import { openProcess } from "./stop.ts";
+import { type ContainerRow, containerById } from "./store/containers.ts";
+import { AttachedStdin } from "./streams/attach-stdin.ts";
+import { resizeTerminal } from "./streams/terminal-size.ts";
+
+/** What an attached client sends. */
+export type ClientInput =
+  | { readonly kind: "stdin"; readonly data: Buffer }
+  | { readonly kind: "close-stdin" }
+  | { readonly kind: "resize"; readonly rows: number; readonly columns: number }
+  | { readonly kind: "signal"; readonly name: string };
+
+export interface InputDeps {
+  readonly db: Db;
+  readonly pidfds: Pidfds;
+}
+
+export interface InputTarget {
+  readonly row: ContainerRow;
+  readonly paths: ContainerPaths;
+  readonly wantsStdin: boolean;
+}
+
+const LOOK_MS = 5;
+
+/**
+ * Carries out what an attached client sends, until it half-closes, goes away, or the signal aborts. A client may send
+ * before the container runs: its input waits for it. Leaving lets the container's stdin end, where it is to end so.
+ */
+export async function followInput(
+  inputs: AsyncIterable<ClientInput>,
+  target: InputTarget,
+  deps: InputDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  await using stdin = new LateStdin(target, signal);
+  for await (const input of inputs) {
+    if (signal.aborted) return;
+    switch (input.kind) {
+      case "stdin":
+        if (target.wantsStdin) await stdin.write(input.data);
+        break;
+      case "close-stdin":
+        if (target.wantsStdin) await stdin.end();
+        break;
+      case "resize":
+        await resizeWhenUp(target, input, signal);
+        break;
+      case "signal":
+        await signalProcess(target.row.id, input.name, deps);
+        break;
+      default:
+        input satisfies never;
+    }
+  }
+  if (target.wantsStdin) await stdin.end();
+}
+
+/** The container's stdin, opened when its monitor is there. */
+class LateStdin implements AsyncDisposable {
+  readonly #target: InputTarget;
+  readonly #signal: AbortSignal;
+  #opened: AttachedStdin | undefined;
+
+  constructor(target: InputTarget, signal: AbortSignal) {
+    this.#target = target;
+    this.#signal = signal;
+  }
+
+  async write(data: Buffer): Promise<void> {
+    this.#opened ??= await this.#open();
+    await this.#opened?.write(data, this.#signal);
+  }
+
+  async end(): Promise<void> {
+    this.#opened ??= await this.#open();
+    this.#opened?.end();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#opened?.[Symbol.dispose]();
+  }
+
+  async #open(): Promise<AttachedStdin | undefined> {
+    while (!this.#signal.aborted) {
+      try {
+        return AttachedStdin.open(this.#target.paths.bundle);
+      } catch (error) {
+        if (!isCtlError(error, "FAILED_PRECONDITION")) throw error;
+        await sleep(LOOK_MS, this.#signal).catch(() => {});
+      }
+    }
+    return undefined;
+  }
+}
+
+async function resizeWhenUp(
+  { paths }: InputTarget,
+  size: { readonly rows: number; readonly columns: number },
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted && !(await resizeTerminal(paths.bundle, size))) await sleep(LOOK_MS, signal).catch(() => {});
+}
+
+/** A signal that comes before the container runs, or after its end, is for nobody. */
+async function signalProcess(id: string, name: string, { db, pidfds }: InputDeps): Promise<void> {
+  const number = parseSignal(name);
+  const row = await containerById(db, id);
+  if (row === undefined || row.pid === 0) return;
+  using handle = await openProcess(row, pidfds);
+  handle?.signal(number);
+}

@@ -1,0 +1,83 @@
+import { join } from "node:path";
+import { ImageConfig } from "#proto/ctl/images/v1/images.ts";
+import { type BootContext, boot } from "../kit/boot.ts";
+import { deadline } from "../kit/deadlines.ts";
+import { keepExitWatch } from "./background.ts";
+import { RunEnds } from "./ends.ts";
+import { ExitFollower } from "./exit.ts";
+import { Exits } from "./exits.ts";
+import { findHost } from "./find-host.ts";
+import { containerPaths } from "./paths.ts";
+import { resume } from "./pause.ts";
+import { Removals } from "./remove.ts";
+import { Restarts } from "./restarts.ts";
+import { Serial } from "./serial.ts";
+import { DetachedExecs } from "./service/exec.ts";
+import { imageDefaults } from "./service/spec.ts";
+import { containersServices } from "./service.ts";
+import { containersSettings } from "./settings.ts";
+import type { ContainerRow } from "./store/containers.ts";
+
+await boot({
+  name: "containers",
+  settings: containersSettings,
+  migrations: new URL("./migrations/", import.meta.url),
+  start,
+});
+
+const HOST_TIMEOUT_MS = 60_000;
+const RESUME_TIMEOUT_MS = 10_000;
+
+async function start({ config, db, feed, log, nodeId: node, signal }: BootContext<typeof containersSettings>) {
+  await using undo = new AsyncDisposableStack();
+  const { root, run, instance } = config;
+  const settings = {
+    root,
+    run,
+    instance,
+    runtimePath: config.runtime,
+    conmonPath: config.conmon,
+    initPath: config["init-path"],
+    cgroupParent: config["cgroup-parent"],
+  };
+  const { host } = undo.use(await findHost(settings, deadline(HOST_TIMEOUT_MS, "get the host ready for containers")));
+  log.info({ runtime: host.runtime.kind, version: host.runtime.version, cgroups: host.layout.mode }, "runtime chosen");
+  const exits = undo.use(await Exits.open(host.exitsDirectory, (id) => containerPaths(root, id).bundle));
+  const serial = new Serial();
+  const ends = undo.use(new RunEnds(feed, log));
+  const { pidfds } = host;
+  const follower = undo.use(new ExitFollower({ db, host, exits, serial, log, onRestarting: () => restarts.wake() }));
+  const starting = { db, host, serial, exits: follower, log, imageDefaults: defaultsOf };
+  const restarts = new Restarts(starting, node);
+  const thaw = (row: ContainerRow) => resume(db, host, row, deadline(RESUME_TIMEOUT_MS, `thaw container ${row.name}`));
+  const stopping = { db, feed, pidfds, resume: thaw };
+  const removals = undo.use(new Removals({ ...stopping, host, serial, log }));
+  const detached = undo.use(new DetachedExecs());
+  const epochFile = join(run, "containers.epoch");
+  const background = keepExitWatch(
+    {
+      db,
+      host,
+      exits,
+      serial,
+      log,
+      onRestarting: () => restarts.wake(),
+      node,
+      epochFile,
+      follower,
+      restarts,
+      removals,
+    },
+    signal,
+  );
+  undo.defer(() => background);
+  const owned = undo.move();
+  return {
+    services: containersServices({ ...starting, ...stopping, node, ends, removals, detached }),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+function defaultsOf(imageConfig: Buffer) {
+  return imageDefaults(ImageConfig.decode(imageConfig));
+}

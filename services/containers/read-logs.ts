@@ -1,0 +1,53 @@
+import type { Db } from "../kit/database.ts";
+import type { RunEnds } from "./ends.ts";
+import { findContainer } from "./find.ts";
+import { isUp } from "./lifecycle.ts";
+import { type ReadRequest, readLog } from "./logs/read.ts";
+import type { LogRecord } from "./logs/record.ts";
+import { containerPaths } from "./paths.ts";
+import { containerById } from "./store/containers.ts";
+
+export interface LogsWish extends Omit<ReadRequest, "logPath" | "until"> {
+  readonly follow: boolean;
+}
+
+export interface LogDeps {
+  readonly db: Db;
+  readonly root: string;
+  readonly ends: RunEnds;
+}
+
+/**
+ * What a container wrote, of all its runs. Following goes on over restarts and rotations until the container has stopped
+ * for good. Throws NOT_FOUND CONTAINER_NOT_FOUND.
+ */
+export async function* readLogs(
+  reference: string,
+  wish: LogsWish,
+  { db, root, ends }: LogDeps,
+  signal: AbortSignal,
+): AsyncGenerator<LogRecord[]> {
+  const { id } = await findContainer(db, reference);
+  const { log: logPath } = containerPaths(root, id);
+  const stop = new AbortController();
+  const ended = () => stoppedForGood(id, db, ends, AbortSignal.any([signal, stop.signal]));
+  try {
+    yield* readLog({ ...wish, logPath, until: wish.follow ? { ended: ended() } : undefined }, signal);
+  } finally {
+    stop.abort();
+  }
+}
+
+/** It has ended and no policy starts it again; or it is gone. */
+async function stoppedForGood(id: string, db: Db, ends: RunEnds, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    using end = ends.next(id); // before the look: an end in between is not missed
+    const row = await containerById(db, id);
+    if (row === undefined || !(isUp(row.state) || row.state === "restarting")) return;
+    const aborted = Promise.withResolvers<void>();
+    const onAbort = () => aborted.resolve();
+    signal.addEventListener("abort", onAbort, { once: true });
+    await Promise.race([end.ended, aborted.promise]);
+    signal.removeEventListener("abort", onAbort);
+  }
+}

@@ -1,0 +1,216 @@
+import {
+  ContainersService,
+  type CreateContainerRequest,
+  ExecSpec,
+  WaitCondition as WaitCode,
+} from "#proto/ctl/containers/v1/containers.ts";
+import { ContainerSpec } from "#proto/ctl/containers/v1/spec.ts";
+import { ImageConfig } from "#proto/ctl/images/v1/images.ts";
+import { CtlError } from "../kit/errors.ts";
+import { watchEvents } from "../kit/grpc/events.ts";
+import { type Handlers, implement } from "../kit/grpc/handlers.ts";
+import { pageOf, parsePage } from "../kit/grpc/page.ts";
+import type { BoundService } from "../kit/grpc/server.ts";
+import type { EventFeed } from "../kit/watch.ts";
+import { commandOf } from "./bundle/command.ts";
+import { linuxResources } from "./cgroups/limits.ts";
+import { createContainer, undoCreate } from "./create.ts";
+import type { RunEnds } from "./ends.ts";
+import { createExec, findExec } from "./exec.ts";
+import { findContainer } from "./find.ts";
+import { killContainer } from "./kill.ts";
+import { listContainers } from "./list.ts";
+import { containerPaths } from "./paths.ts";
+import { pauseContainer, unpauseContainer } from "./pause.ts";
+import { prepareContainer } from "./prepare.ts";
+import type { Removals, RemoveDeps } from "./remove.ts";
+import { rename } from "./rename.ts";
+import { restartContainer } from "./restart.ts";
+import { rootfsDirectories } from "./rootfs/overlay.ts";
+import { directorySizeBytes } from "./rootfs/size.ts";
+import { type DetachedExecs, execBytes, execCall, parseExec } from "./service/exec.ts";
+import { containerMessage, dueMessage, parseDue, parseGiven } from "./service/messages.ts";
+import { imageDefaults, parseSpec } from "./service/spec.ts";
+import { attachCall, logsCall } from "./service/streams.ts";
+import { type StartDeps, startContainer, undoStart } from "./start.ts";
+import { stopContainer } from "./stop.ts";
+import { type ContainerRow, clearSandbox, clearWantStart, countStates, dueContainers } from "./store/containers.ts";
+import { execIdsOf } from "./store/execs.ts";
+import { topContainer } from "./top.ts";
+import { type WaitCondition, waitContainer } from "./wait.ts";
+
+export interface ContainersDeps extends StartDeps, RemoveDeps {
+  readonly node: string;
+  readonly feed: EventFeed;
+  readonly ends: RunEnds;
+  readonly removals: Removals;
+  readonly detached: DetachedExecs;
+}
+
+export function containersServices(deps: ContainersDeps): BoundService[] {
+  return [{ definition: ContainersService, implementation: implement(ContainersService, handlers(deps), deps.log) }];
+}
+
+/** The gRPC surface: requests become narrow types here, and rows become messages. */
+function handlers(deps: ContainersDeps): Handlers<typeof ContainersService> {
+  return { ...lifecycleHandlers(deps), ...viewHandlers(deps), ...streamHandlers(deps) };
+}
+
+function lifecycleHandlers(deps: ContainersDeps) {
+  const { db, host, removals } = deps;
+  return {
+    createContainer: async (request) => create(request, deps),
+    undoCreate: async ({ id, operation }) => {
+      await undoCreate(db, id, operation);
+      return {};
+    },
+    prepareContainer: async ({ ref, layers, layersDirectory }, { signal }) => {
+      const rootfsPath = await prepareContainer(db, host, ref, { names: layers, directory: layersDirectory }, signal);
+      return { rootfsPath };
+    },
+    startContainer: async (request, { signal }) =>
+      startContainer(request.ref, request.operation, parseGiven(request), deps, signal),
+    undoStart: async ({ ref, operation }, { signal }) => {
+      await undoStart(ref, operation, deps, signal);
+      return {};
+    },
+    stopContainer: async ({ ref, timeoutS, signal: name }, { signal }) =>
+      stopContainer(ref, { timeoutS, signal: name }, imageStopSignal, deps, signal),
+    killContainer: async ({ ref, signal: name }, { signal }) => ({ id: await killContainer(ref, name, deps, signal) }),
+    restartContainer: async ({ ref, timeoutS, signal: name }, { signal }) => ({
+      id: await restartContainer(ref, { timeoutS, signal: name }, imageStopSignal, deps, signal),
+    }),
+    renameContainer: async ({ ref, name }) => ({ id: await rename(db, ref, name) }),
+    pauseContainer: async ({ ref }, { signal }) => ({ id: await pauseContainer(db, host, ref, signal) }),
+    unpauseContainer: async ({ ref }, { signal }) => ({ id: await unpauseContainer(db, host, ref, signal) }),
+    removeContainer: async ({ ref, force }, { signal }) => removals.remove(ref, force, signal),
+    forgetContainer: async ({ ref }) => {
+      await removals.forget(ref);
+      return {};
+    },
+    listDue: async () => {
+      const due = await dueContainers(db, deps.node);
+      return { due: due.map(({ id, run, action }) => ({ id, run, action: dueMessage(action) })) };
+    },
+    clearDue: async ({ ref, action, run }) => {
+      const wanted = parseDue(action);
+      if (wanted === "deactivate") await clearSandbox(db, ref, run);
+      else if (wanted === "start") await clearWantStart(db, ref);
+      return {};
+    },
+  } satisfies Partial<Handlers<typeof ContainersService>>;
+}
+
+function viewHandlers({ db, host, node, feed }: ContainersDeps) {
+  return {
+    waitContainer: async ({ ref, condition }, { signal }) =>
+      waitContainer(db, feed, ref, parseCondition(condition), signal),
+    listContainers: async (request, { signal }) => {
+      const page = parsePage<readonly [string]>(request, 1);
+      const rows = await listContainers(db, node, request);
+      const from = page.after === undefined ? 0 : rows.findIndex((row) => row.id === page.after?.[0]) + 1;
+      const { items, nextPageToken } = pageOf(rows.slice(from), page, (row) => [row.id]);
+      const containers = await Promise.all(items.map((row) => shown(row, request.withSize, signal)));
+      return { containers, nextPageToken };
+    },
+    inspectContainer: async ({ ref, withSize }, { signal }) => {
+      const row = await findContainer(db, ref);
+      return { container: await shown(row, withSize, signal, await execIdsOf(db, row.id)) };
+    },
+    topContainer: async ({ ref, psArgs }, { signal }) => {
+      const { titles, processes } = await topContainer(db, host, ref, psArgs, signal);
+      return { titles: [...titles], processes: processes.map((fields) => ({ fields: [...fields] })) };
+    },
+    inspectExec: async ({ execId }) => {
+      const row = await findExec(db, execId);
+      return {
+        execId: row.id,
+        containerId: row.container_id,
+        spec: ExecSpec.decode(row.spec),
+        running: row.state === "running",
+        exitCode: row.exit_code ?? undefined,
+        pid: row.pid,
+      };
+    },
+    getRuntimeInfo: async () => ({
+      runtime: host.runtime.kind,
+      runtimeVersion: host.runtime.version,
+      monitorVersion: host.conmonVersion,
+      cgroupMode: host.layout.mode === "hybrid" ? "hybrid" : host.layout.mode.slice(1),
+      ...(await countStates(db, node)),
+      warnings: [],
+      securityOptions: [
+        ...(host.facts.apparmor.isEnabled ? ["name=apparmor"] : []),
+        ...(host.facts.hasSeccomp ? ["name=seccomp,profile=builtin"] : []),
+      ],
+    }),
+  } satisfies Partial<Handlers<typeof ContainersService>>;
+
+  async function shown(row: ContainerRow, withSize: boolean, signal: AbortSignal, execIds: readonly string[] = []) {
+    const paths = containerPaths(host.root, row.id);
+    const upper = rootfsDirectories(paths.bundle).upper;
+    const sizeRwBytes = withSize ? await directorySizeBytes(upper, signal) : undefined;
+    return containerMessage(row, { paths, execIds, ...(sizeRwBytes === undefined ? {} : { sizeRwBytes }) });
+  }
+}
+
+function streamHandlers(deps: ContainersDeps) {
+  const { db, feed, ends, pidfds } = deps;
+  const streams = { db, root: deps.host.root, ends, pidfds };
+  return {
+    readLogs: (request, { signal }) => logsCall(request, streams, signal),
+    attach: (requests, { signal }) => attachCall(requests, streams, signal),
+    createExec: async ({ ref, spec }) => {
+      const message = ExecSpec.fromPartial(spec ?? {});
+      return { execId: await createExec(db, ref, parseExec(message), execBytes(message)) };
+    },
+    exec: (requests, { signal }) => execCall(requests, deps, signal),
+    watch: (request, { signal }) => watchEvents(feed, request, signal),
+  } satisfies Partial<Handlers<typeof ContainersService>>;
+}
+
+async function create(request: CreateContainerRequest, { db, node, host }: ContainersDeps) {
+  const { id, operation, spec: wish, image } = request;
+  if (!/^[0-9a-f]{64}$/.test(id) || operation === "" || wish === undefined || image === undefined) throw incomplete();
+  const spec = parseSpec(wish);
+  const imageConfig = image.config ?? ImageConfig.fromPartial({});
+  const { warnings } = linuxResources(spec.resources, host.limits);
+  const name = await createContainer(
+    db,
+    {
+      id,
+      node,
+      created_by: operation,
+      wish: Buffer.from(ContainerSpec.encode(wish).finish()),
+      spec,
+      labels: { ...imageConfig.labels, ...spec.labels },
+      image: spec.image,
+      image_id: image.id,
+      image_digest: image.manifestDigest,
+      image_config: Buffer.from(ImageConfig.encode(imageConfig).finish()),
+      command: commandOf(spec, imageDefaults(imageConfig)),
+      restart_mode: spec.restart.mode,
+      restart_max: spec.restart.mode === "on-failure" ? spec.restart.maxRetries : 0,
+      auto_remove: spec.autoRemove,
+    },
+    spec.name,
+  );
+  return { id, name, warnings: [...warnings] };
+}
+
+function incomplete(): CtlError {
+  return new CtlError("INVALID_ARGUMENT", {
+    reason: "CREATE_REQUEST_INCOMPLETE",
+    what: "create a container",
+    why: "the request lacks the id, the operation, the specification or the image",
+  });
+}
+
+function imageStopSignal(row: ContainerRow): string {
+  return ImageConfig.decode(row.image_config).stopSignal;
+}
+
+function parseCondition(condition: WaitCode): WaitCondition {
+  if (condition === WaitCode.NEXT_EXIT) return "next-exit";
+  return condition === WaitCode.REMOVED ? "removed" : "not-running";
+}

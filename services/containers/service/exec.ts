@@ -1,0 +1,145 @@
+import type { Socket } from "node:net";
+import {
+  type ExecOpen,
+  type ExecRequest,
+  type ExecResponse,
+  ExecSpec as ExecSpecMessage,
+  OutputStream as StreamCode,
+} from "#proto/ctl/containers/v1/containers.ts";
+import { createExec, type ExecDeps, type ExecWish, findExec, type RunningExec, runExec } from "../exec.ts";
+import type { ClientInput } from "../input.ts";
+import { parseSignal } from "../signals.ts";
+import { inputsOf, openMissing } from "./streams.ts";
+
+export interface ExecCallDeps extends ExecDeps {
+  /** Owns what runs on without a client. */
+  readonly detached: DetachedExecs;
+}
+
+/** Serves one `Exec`: `started`, output, `exit`. It ends with its client unless it is detached. */
+export async function* execCall(
+  requests: AsyncIterable<ExecRequest>,
+  deps: ExecCallDeps,
+  signal: AbortSignal,
+): AsyncGenerator<ExecResponse> {
+  const messages = requests[Symbol.asyncIterator]();
+  const first = (await messages.next()).value?.input;
+  if (first?.$case !== "open") throw openMissing("execute something in a container");
+  const open = first.value;
+  const { id, wish } = await idOf(open, deps);
+  if (open.detach) {
+    const running = await runExec(id, { ...wish, stdin: false }, deps, signal);
+    deps.detached.keep(running);
+    yield { event: { $case: "started", value: { execId: id, pid: running.session.pid } } };
+    return;
+  }
+  await using running = await runExec(id, wish, deps, signal);
+  const { session } = running;
+  const ends = new AbortController();
+  const stop = () => ends.abort();
+  signal.addEventListener("abort", stop, { once: true });
+  const input = followExecInput(inputsOf(messages), running);
+  input.catch(() => {});
+  try {
+    yield { event: { $case: "started", value: { execId: id, pid: session.pid } } };
+    for await (const { stream, data } of outputOf(session.stdout, session.stderr)) {
+      yield { event: { $case: "output", value: { stream, data, position: undefined } } };
+    }
+    yield { event: { $case: "exit", value: { exitCode: await running.exitCode, oomKilled: false } } };
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+async function idOf({ ref, exec }: ExecOpen, deps: ExecDeps): Promise<{ id: string; wish: ExecWish }> {
+  if (exec?.$case === "execId") {
+    const row = await findExec(deps.db, exec.value);
+    return { id: row.id, wish: parseExec(ExecSpecMessage.decode(row.spec)) };
+  }
+  if (exec?.$case !== "spec") throw openMissing("execute something in a container");
+  const wish = parseExec(exec.value);
+  return { id: await createExec(deps.db, ref, wish, execBytes(exec.value)), wish };
+}
+
+export function parseExec(spec: ExecSpecMessage): ExecWish {
+  const { command, env, workingDir, user, privileged, tty, stdin } = spec;
+  return { command, env, workingDir, user, privileged, tty, stdin };
+}
+
+export function execBytes(spec: ExecSpecMessage): Buffer {
+  return Buffer.from(ExecSpecMessage.encode(spec).finish());
+}
+
+async function followExecInput(inputs: AsyncIterable<ClientInput>, { session }: RunningExec): Promise<void> {
+  session.stdin?.on("error", () => {}); // it may end without having read its input
+  for await (const input of inputs) {
+    if (input.kind === "stdin") await write(session.stdin, input.data);
+    else if (input.kind === "close-stdin") session.stdin?.end();
+    else if (input.kind === "signal") session.signal(parseSignal(input.name));
+  }
+  session.stdin?.end();
+}
+
+async function write(stdin: Socket | undefined, data: Buffer): Promise<void> {
+  if (stdin === undefined || stdin.destroyed || stdin.write(data)) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  stdin.once("drain", resolve);
+  stdin.once("close", resolve);
+  await promise;
+  stdin.off("drain", resolve);
+  stdin.off("close", resolve);
+}
+
+interface Piece {
+  readonly stream: StreamCode;
+  readonly data: Buffer;
+}
+
+/** Both streams as they come, each no faster than it is taken. */
+async function* outputOf(stdout: Socket, stderr: Socket): AsyncGenerator<Piece> {
+  const sources: readonly Source[] = [
+    { stream: StreamCode.STDOUT, pieces: stdout[Symbol.asyncIterator]() },
+    { stream: StreamCode.STDERR, pieces: stderr[Symbol.asyncIterator]() },
+  ];
+  const open = new Map(sources.map((source) => [source, nextOf(source)]));
+  while (open.size > 0) {
+    const { source, done, value } = await Promise.race(open.values());
+    if (done === true) {
+      open.delete(source);
+    } else {
+      open.set(source, nextOf(source));
+      yield { stream: source.stream, data: value };
+    }
+  }
+}
+
+interface Source {
+  readonly stream: StreamCode;
+  readonly pieces: AsyncIterator<Buffer>;
+}
+
+async function nextOf(source: Source) {
+  const { done, value } = await source.pieces.next();
+  return { source, done, value };
+}
+
+/** Execs that nobody waits for: their output is read and dropped, their end recorded. */
+export class DetachedExecs implements AsyncDisposable {
+  readonly #running = new Set<RunningExec>();
+
+  keep(running: RunningExec): void {
+    this.#running.add(running);
+    running.session.stdout.resume();
+    running.session.stderr.resume();
+    const forget = async (): Promise<void> => {
+      await running[Symbol.asyncDispose]();
+      this.#running.delete(running);
+    };
+    running.exitCode.then(forget, forget).catch(() => {});
+  }
+
+  /** They run on: only their pipes end with this process. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#running.clear();
+  }
+}
