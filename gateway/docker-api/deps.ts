@@ -33,3 +33,9 @@ export interface DockerApiDeps {
 export interface ApiCall extends CallContext {
   readonly metadata: Readonly<Record<string, string>>;
 }
+
+/** The same call with an end of its own, beside the request's. */
+export function endableCall(call: ApiCall): { readonly call: ApiCall; readonly end: () => void } {
+  const ending = new AbortController();
+  return { call: { ...call, signal: AbortSignal.any([call.signal, ending.signal]) }, end: () => ending.abort() };
+}

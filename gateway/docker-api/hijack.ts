@@ -45,8 +45,17 @@ export function hijack(request: FastifyRequest, reply: FastifyReply, contentType
   );
   // the iterator of a stream by itself destroys it where its reading side ends; the output is to go on
   const input = stream.iterator({ destroyOnReturn: false });
-  return { input, write: (data) => writeTo(stream, data), end: () => stream.end() };
+  return { input, write: (data) => writeTo(stream, data), end: () => endStream(stream) };
 }
+
+/** A client that keeps its side open after the end has a moment to close it: unread input at a close is a reset for it. */
+function endStream(stream: Duplex): void {
+  stream.end();
+  const timer = setTimeout(() => stream.destroy(), CLOSE_GRACE_MS);
+  stream.once("close", () => clearTimeout(timer));
+}
+
+const CLOSE_GRACE_MS = 2_000;
 
 function plainStream(request: FastifyRequest, reply: FastifyReply, contentType: string): RawStream {
   const response = reply.raw;

@@ -14,7 +14,13 @@ interface Pending {
 export class SessionInput implements AsyncIterable<TerminalRequest> {
   readonly #queue = new AsyncQueue<Pending>();
   readonly #waiting = new Set<() => void>();
+  readonly #over = Promise.withResolvers<void>();
   #isClosed = false;
+
+  /** Resolves when the session is over. */
+  get closed(): Promise<void> {
+    return this.#over.promise;
+  }
 
   /** Resolves when the bytes are on their way, or when the session is over. */
   async stdin(data: Buffer): Promise<void> {
@@ -39,6 +45,7 @@ export class SessionInput implements AsyncIterable<TerminalRequest> {
     this.#isClosed = true;
     this.#queue.end();
     for (const resolve of this.#waiting) resolve();
+    this.#over.resolve();
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<TerminalRequest> {

@@ -1,6 +1,7 @@
-import type { AttachResponse, ExecResponse } from "#proto/ctl/containers/v1/containers.ts";
+import { type AttachResponse, type ExecResponse, OutputStream } from "#proto/ctl/containers/v1/containers.ts";
 import { isCtlError } from "../../services/kit/errors.ts";
-import type { encoderFor } from "./framing.ts";
+import type { Typed } from "./detach-keys.ts";
+import { encoderFor } from "./framing.ts";
 import type { RawStream } from "./hijack.ts";
 import type { SessionInput } from "./session-input.ts";
 
@@ -10,18 +11,29 @@ export interface Session {
   readonly raw: RawStream;
   readonly input: SessionInput;
   readonly events: AsyncIterator<{ readonly event: SessionEvent }>;
-  readonly encode: ReturnType<typeof encoderFor>;
+  /** Ends the call to the service: `events` may be waiting for what never comes. */
+  readonly endCall: () => void;
+  readonly isTty: boolean;
   readonly hasStdin: boolean;
+  /** Watches what is typed for the keys that detach. */
+  readonly detachFilter?: (chunk: Buffer) => Typed;
 }
 
+const PROBE_MS = 5_000;
+
 /**
- * Carries a client's input to the container and its output back, until the container's process ends or the client is
- * gone. The connection is closed at the end in every case.
+ * Carries a client's input to the container and its output back, until the container's process ends, the client
+ * detaches or is gone. The connection is closed at the end in every case.
  */
-export async function carry({ raw, input, events, encode, hasStdin }: Session): Promise<void> {
-  const forwarding = forward(raw, input, hasStdin);
+export async function carry(session: Session): Promise<void> {
+  const { raw, input, events } = session;
+  const encode = encoderFor(session.isTty);
+  const detached = Promise.withResolvers<"detached">();
+  const forwarding = forward(session, () => detached.resolve("detached"));
   try {
-    for (let next = await events.next(); next.done !== true; next = await events.next()) {
+    for (;;) {
+      const next = await Promise.race([events.next(), detached.promise]);
+      if (next === "detached" || next.done === true) break;
       const event = next.value.event;
       if (event?.$case === "output") await raw.write(encode(event.value.stream, event.value.data));
       if (event?.$case === "exit") break;
@@ -32,19 +44,38 @@ export async function carry({ raw, input, events, encode, hasStdin }: Session): 
   } finally {
     input.close();
     raw.end();
+    session.endCall();
     await events.return?.();
     await forwarding;
   }
 }
 
 /** Reads also what nobody wants: else the client's going away would not be seen. */
-async function forward(raw: RawStream, input: SessionInput, hasStdin: boolean): Promise<void> {
+async function forward(session: Session, onDetach: () => void): Promise<void> {
+  const { raw, input, hasStdin, detachFilter } = session;
   try {
     for await (const chunk of raw.input) {
-      if (hasStdin) await input.stdin(chunk);
+      const { data, isDetached } = detachFilter?.(chunk) ?? { data: chunk, isDetached: false };
+      if (hasStdin && data.length > 0) await input.stdin(data);
+      if (!isDetached) continue;
+      onDetach();
+      return;
     }
     if (hasStdin) input.closeStdin();
+    await probeUntilOver(session);
   } catch {
     // a connection that broke: its request's signal ends the session
   }
+}
+
+/**
+ * A client that has closed its side may have closed both, which shows only in a write. While the container says nothing
+ * an empty frame is written now and then; a terminal's stream has no byte that would be nothing.
+ */
+async function probeUntilOver({ raw, input, isTty }: Session): Promise<void> {
+  if (isTty) return;
+  const empty = encoderFor(false)(OutputStream.STDOUT, Buffer.alloc(0));
+  const timer = setInterval(() => void raw.write(empty), PROBE_MS);
+  await input.closed;
+  clearInterval(timer);
 }

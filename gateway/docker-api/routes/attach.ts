@@ -2,10 +2,11 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { AttachRequest, type Container, ContainerState } from "#proto/ctl/containers/v1/containers.ts";
 import { CtlError } from "../../../services/kit/errors.ts";
 import { nothing } from "../answer.ts";
-import type { ApiCall, DockerApiDeps } from "../deps.ts";
-import { encoderFor, MULTIPLEXED_STREAM, RAW_STREAM } from "../framing.ts";
+import { type ApiCall, type DockerApiDeps, endableCall } from "../deps.ts";
+import { detachFilter, parseDetachKeys } from "../detach-keys.ts";
+import { MULTIPLEXED_STREAM, RAW_STREAM } from "../framing.ts";
 import { hijack } from "../hijack.ts";
-import { flag, integer, invalidRequest, type Query } from "../query.ts";
+import { flag, integer, invalidRequest, type Query, text } from "../query.ts";
 import { carry } from "../session.ts";
 import { SessionInput } from "../session-input.ts";
 import type { TerminalSessions } from "../terminal-sessions.ts";
@@ -38,9 +39,11 @@ interface Exchange {
 
 async function attach(container: Container, { request, reply, deps, sessions }: Exchange): Promise<void> {
   const isTty = container.spec?.tty ?? false;
+  const keys = parseDetachKeys(text(request.query, "detachKeys"));
   const open = openRequest(container, request.query);
   const input = new SessionInput();
-  const events = deps.containers.attach(opened(open, input), request.call)[Symbol.asyncIterator]();
+  const { call, end } = endableCall(request.call);
+  const events = deps.containers.attach(opened(open, input), call)[Symbol.asyncIterator]();
   using _session = sessions.open(container.id, input);
   try {
     await events.next(); // `attached`: from here on no output is missed, so the client may start the container
@@ -50,7 +53,8 @@ async function attach(container: Container, { request, reply, deps, sessions }: 
   }
   const isNamed = request.apiVersion.minor >= 42 && !isTty;
   const raw = hijack(request, reply, isNamed ? MULTIPLEXED_STREAM : RAW_STREAM);
-  await carry({ raw, input, events, encode: encoderFor(isTty), hasStdin: open.stdin });
+  const filter = isTty && open.stdin ? { detachFilter: detachFilter(keys) } : {};
+  await carry({ raw, input, events, endCall: end, isTty, hasStdin: open.stdin, ...filter });
 }
 
 function openRequest(container: Container, query: Query) {

@@ -4,9 +4,9 @@ import { type ExecRequest, ExecSpec, type InspectExecResponse } from "#proto/ctl
 import { type CtlError, isCtlError } from "../../../services/kit/errors.ts";
 import { json, nothing } from "../answer.ts";
 import { jsonBody, optionalJsonBody } from "../body.ts";
-import type { DockerApiDeps } from "../deps.ts";
+import { type DockerApiDeps, endableCall } from "../deps.ts";
 import { errorAnswer } from "../errors.ts";
-import { encoderFor, MULTIPLEXED_STREAM, RAW_STREAM } from "../framing.ts";
+import { MULTIPLEXED_STREAM, RAW_STREAM } from "../framing.ts";
 import { hijack } from "../hijack.ts";
 import { invalidRequest } from "../query.ts";
 import { carry } from "../session.ts";
@@ -96,14 +96,15 @@ async function startAttached(body: StartExecBody, { request, reply, deps, sessio
   const { spec } = await deps.containers.inspectExec({ execId: request.params.id }, request.call);
   const isTty = body.Tty;
   const input = new SessionInput();
-  const events = deps.containers.exec(opened(request.params.id, body, input), request.call)[Symbol.asyncIterator]();
+  const { call, end } = endableCall(request.call);
+  const events = deps.containers.exec(opened(request.params.id, body, input), call)[Symbol.asyncIterator]();
   using _session = sessions.open(request.params.id, input);
   const failure = await started(events);
   if (failure !== undefined) input.close();
   const isNamed = request.apiVersion.minor >= 42 && !isTty;
   const raw = hijack(request, reply, isNamed ? MULTIPLEXED_STREAM : RAW_STREAM);
   if (failure === undefined) {
-    await carry({ raw, input, events, encode: encoderFor(isTty), hasStdin: spec?.stdin ?? false });
+    await carry({ raw, input, events, endCall: end, isTty, hasStdin: spec?.stdin ?? false });
     return;
   }
   await raw.write(Buffer.from(`${errorAnswer(failure, request.params.id).message}\r\n`));

@@ -82,6 +82,9 @@ describe("the Docker API's raw streams", () => {
     await eventually(() => requests.some(({ input }) => input?.$case === "resize"));
     expect(requests.at(-1)?.input?.value).to.deep.equal({ rows: 24, columns: 80 });
     expect((await docker.call("POST", "/containers/web/resize?h=a&w=80")).status).to.equal(400);
+    connection.socket.write("\u0010\u0011");
+    await connection.closed;
+    expect(requests.at(-1)?.input?.$case, "detaching leaves the container's input open").to.equal("resize");
   });
 
   it("serve a client that does not ask for an upgrade: 200, and a body that ends with the connection", async () => {
@@ -114,12 +117,35 @@ describe("the Docker API's raw streams", () => {
     );
   });
 
+  it("are closed after the container's end, also where the client leaves its side open", async () => {
+    const ended = Promise.withResolvers<void>();
+    await using docker = await served({
+      containers: {
+        inspectContainer: async () => ({ container: nginx() }),
+        attach: async function* (_requests, { signal }) {
+          yield AttachResponse.fromPartial({ event: { $case: "attached", value: {} } });
+          yield AttachResponse.fromPartial({ event: { $case: "exit", value: { exitCode: 0 } } });
+          await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+          ended.resolve();
+        },
+      },
+    });
+    await using connection = await docker.open();
+    connection.socket.write(`POST /containers/web/attach?stream=1&stdout=1 HTTP/1.1\r\n${UPGRADE}\r\n`);
+    await Promise.all([connection.closed, ended.promise]);
+    await eventually(() => {
+      connection.socket.write("x"); // fails once the other side is closed
+      return connection.socket.destroyed;
+    });
+  });
+
   it("end the container's session when the client disconnects", async () => {
     const aborted = Promise.withResolvers<void>();
     await using docker = await served({
       containers: {
         inspectContainer: async () => ({ container: nginx() }),
-        attach: async function* (_requests, { signal }) {
+        attach: async function* (_requests, { signal, actor }) {
+          expect(actor).to.equal("uid 0");
           yield AttachResponse.fromPartial({ event: { $case: "attached", value: {} } });
           for (let count = 0; !signal.aborted; count++) {
             const value = { stream: OutputStream.STDOUT, data: Buffer.from(`${count}\n`) };
