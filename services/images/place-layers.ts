@@ -1,8 +1,10 @@
 import { createReadStream } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type pg from "pg";
 import type { Db } from "../kit/database.ts";
 import { sleep } from "../kit/deadlines.ts";
+import { isCtlError } from "../kit/errors.ts";
 import { inParallel } from "../kit/parallel.ts";
 import { attribute } from "../kit/telemetry/attributes.ts";
 import { inSpan } from "../kit/telemetry/trace.ts";
@@ -11,7 +13,7 @@ import { hasBlob } from "./blobs/read.ts";
 import type { Digest } from "./digest.ts";
 import { chainIds } from "./layers/chain-id.ts";
 import type { ExtractedLayer } from "./layers/extract.ts";
-import { finishLayer, ingestLayer } from "./layers/ingest.ts";
+import { finishLayer, ingestLayer, type LayerProgress } from "./layers/ingest.ts";
 import { removeLayerDirectory } from "./layers/layer-directory.ts";
 import { DEFAULT_LAYER_LIMITS } from "./layers/limits.ts";
 import { syncLayers } from "./layers/sync.ts";
@@ -141,36 +143,53 @@ async function tryLock(session: pg.Client, node: string, diffId: Digest): Promis
 }
 
 function fetchAndExtract(placing: Placing, deps: PlaceDeps, signal: AbortSignal): Promise<ExtractedLayer> {
-  const { blob, diffId } = placing.layer;
-  const { paths, pool, repository, observer } = deps;
-  const attributes = { [attribute.layerDigest]: blob.digest };
-  return inSpan("layer.fetch", { attributes }, async () => {
-    const isStored = await hasBlob(paths.blobs, blob);
-    const source = isStored
-      ? () => createReadStream(blobPath(paths.blobs, blob.digest))
-      : (s: AbortSignal) => repository.blob(blob, s);
+  const { blob } = placing.layer;
+  const { paths, repository, observer } = deps;
+  return inSpan("layer.fetch", { attributes: { [attribute.layerDigest]: blob.digest } }, async () => {
+    const download = () => extract(placing, (s) => repository.blob(blob, s), paths.blobs, deps, signal);
     observer.onLayer(blob.digest, "downloading", 0, blob.size);
-    const extracted = await ingestLayer(
-      {
-        source,
-        descriptor: blob,
-        diffId,
-        directory: join(paths.layers, placing.name),
-        ...(isStored ? {} : { blobsRoot: paths.blobs }),
-        limits: DEFAULT_LAYER_LIMITS,
-        xattrs: XATTRS,
-        onProgress: ({ downloadedBytes, extractedBytes }) => {
-          const isDownloaded = downloadedBytes >= blob.size;
-          const phase = isDownloaded ? "extracting" : "downloading";
-          observer.onLayer(blob.digest, phase, isDownloaded ? extractedBytes : downloadedBytes, blob.size);
-        },
-      },
-      pool,
-      signal,
-    );
+    const extracted = (await hasBlob(paths.blobs, blob))
+      ? await extractStored(placing, deps, signal).catch(async (error: unknown) => {
+          if (!isCtlError(error, "DATA_LOSS")) throw error;
+          await rm(blobPath(paths.blobs, blob.digest), { force: true }); // the disk did not keep it: fetch it again
+          return download();
+        })
+      : await download();
     observer.onLayer(blob.digest, "done", blob.size, blob.size);
     return extracted;
   });
+}
+
+function extractStored(placing: Placing, deps: PlaceDeps, signal: AbortSignal): Promise<ExtractedLayer> {
+  const path = blobPath(deps.paths.blobs, placing.layer.blob.digest);
+  return extract(placing, () => createReadStream(path), undefined, deps, signal);
+}
+
+/** `blobsRoot`: where the compressed bytes are kept as they go by; undefined: they come from there. */
+function extract(
+  { name, layer: { blob, diffId } }: Placing,
+  source: (signal: AbortSignal) => AsyncIterable<Uint8Array>,
+  blobsRoot: string | undefined,
+  { paths, pool, observer }: PlaceDeps,
+  signal: AbortSignal,
+): Promise<ExtractedLayer> {
+  const request = {
+    source,
+    descriptor: blob,
+    diffId,
+    directory: join(paths.layers, name),
+    ...(blobsRoot === undefined ? {} : { blobsRoot }),
+    limits: DEFAULT_LAYER_LIMITS,
+    xattrs: XATTRS,
+    onProgress: ({ downloadedBytes, extractedBytes }: LayerProgress) => {
+      const isDownloaded = downloadedBytes >= blob.size;
+      const phase = isDownloaded ? "extracting" : "downloading";
+      observer.onLayer(blob.digest, phase, isDownloaded ? extractedBytes : downloadedBytes, blob.size);
+    },
+  } as const;
+  return inSpan("layer.extract", { attributes: { [attribute.layerDigest]: blob.digest } }, () =>
+    ingestLayer(request, pool, signal),
+  );
 }
 
 /** In order, each on parents that are whole; then one syncfs for all. Answers the bytes that were copied up, by name. */

@@ -1,6 +1,9 @@
+import { SpanKind } from "@opentelemetry/api";
 import { backoffMs } from "../../kit/backoff.ts";
 import { sleep } from "../../kit/deadlines.ts";
 import { type CtlError, isCtlError } from "../../kit/errors.ts";
+import { attribute } from "../../kit/telemetry/attributes.ts";
+import { inSpan } from "../../kit/telemetry/trace.ts";
 import type { AccessRequest, Authorizer } from "./auth.ts";
 import { errorOf, isRetryable, retryAfterMs } from "./distribution-errors.ts";
 import type { HttpResponse, Transport } from "./transport.ts";
@@ -39,11 +42,19 @@ export interface RegistryRequest {
 export async function ask(session: Session, request: RegistryRequest, signal: AbortSignal): Promise<HttpResponse> {
   const { attempts, baseMs, capMs } = session.retry;
   for (let attempt = 1; ; attempt++) {
-    const answer = await askOnce(session, request, signal);
+    const answer = await inSpan("registry.request", spanOf(session, request), () => askOnce(session, request, signal));
     if ("response" in answer) return answer.response;
     if (!answer.isRetryable || attempt >= attempts) throw answer.error;
     await sleep(answer.waitMs ?? backoffMs(attempt - 1, baseMs, capMs), signal);
   }
+}
+
+function spanOf({ access, repository }: Session, { method, path }: RegistryRequest) {
+  const attributes = {
+    [attribute.httpMethod]: method,
+    [attribute.urlFull]: `${access.endpoint.url}/v2/${repository}/${path}`,
+  };
+  return { kind: SpanKind.CLIENT, attributes };
 }
 
 type Answer =
