@@ -46,7 +46,12 @@ const EXCEPTIONS: Readonly<Record<string, DockerAnswer>> = {
   },
   CONTAINER_BEING_REMOVED: { message: (_, subject) => `removal of container ${subject} is already in progress` },
   CONTAINER_NOT_RUNNING: { message: (_, subject) => `container ${subject} is not running` },
-  CONTAINER_PAUSED: { message: (_, subject) => `Container ${subject} is already paused` },
+  CONTAINER_PAUSED: {
+    message: (error, subject) =>
+      error.what.startsWith("pause")
+        ? `Container ${subject} is already paused`
+        : `Container ${subject} is paused, unpause the container before exec`,
+  },
   CONTAINER_NOT_PAUSED: { message: (_, subject) => `Container ${subject} is not paused` },
   NO_COMMAND: { status: 400, message: () => "no command specified" },
   SIGNAL_INVALID: { message: (error) => `Invalid signal: ${quoted(error.what) ?? ""}` },
@@ -91,8 +96,14 @@ const EXCEPTIONS: Readonly<Record<string, DockerAnswer>> = {
     message: () => "invalid pool request: Pool overlaps with other one on this address space",
   },
   ADDRESS_IN_USE: { status: 403, message: (error) => `Address already in use: ${error.why}` },
-  PORT_ALREADY_PUBLISHED: { status: 500, message: (error) => portRefused(error, "port is already allocated") },
-  PORT_HELD_BY_PROGRAM: { status: 500, message: (error) => portRefused(error, "address already in use") },
+  PORT_ALREADY_PUBLISHED: {
+    status: 500,
+    message: (error) => portRefused(`Bind for ${portIn(error)} failed: port is already allocated`, error),
+  },
+  PORT_HELD_BY_PROGRAM: {
+    status: 500,
+    message: (error) => portRefused(`failed to bind host port for ${portIn(error)}: address already in use`, error),
+  },
 
   VOLUME_NOT_FOUND: { message: (_, subject) => `get ${subject}: no such volume` },
   VOLUME_IN_USE: { message: (error, subject) => `remove ${subject}: volume is in use - [${holdersIn(error)}]` },
@@ -124,9 +135,12 @@ function runtimeFailure(error: CtlError, phrase: string): string {
   return `failed to create task for container: ${detail}`;
 }
 
-function portRefused(error: CtlError, phrase: string): string {
-  const detail = error.why.includes(phrase) ? error.why : `${error.why}: ${phrase}`;
-  return `failed to set up container networking: driver failed programming external connectivity on endpoint: ${detail}`;
+function portRefused(refusal: string, { why: reason }: CtlError): string {
+  return `failed to set up container networking: driver failed programming external connectivity on endpoint: ${refusal} (${reason})`;
+}
+
+function portIn({ what }: CtlError): string {
+  return what.replace(/^publish (the port )?/, "");
 }
 
 /** Errors name the thing they speak of in double quotes, first of all. */

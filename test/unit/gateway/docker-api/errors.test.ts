@@ -57,7 +57,12 @@ const CASES: Readonly<Record<string, Case>> = {
     message: "removal of container web is already in progress",
   },
   CONTAINER_NOT_RUNNING: { code: "FAILED_PRECONDITION", status: 409, message: "container web is not running" },
-  CONTAINER_PAUSED: { code: "FAILED_PRECONDITION", status: 409, message: "Container web is already paused" },
+  CONTAINER_PAUSED: {
+    code: "FAILED_PRECONDITION",
+    what: "pause container web",
+    status: 409,
+    message: "Container web is already paused",
+  },
   CONTAINER_NOT_PAUSED: { code: "FAILED_PRECONDITION", status: 409, message: "Container web is not paused" },
   NO_COMMAND: { code: "INVALID_ARGUMENT", status: 400, message: "no command specified" },
   SIGNAL_INVALID: {
@@ -158,17 +163,19 @@ const CASES: Readonly<Record<string, Case>> = {
   },
   PORT_ALREADY_PUBLISHED: {
     code: "ALREADY_EXISTS",
-    why: "Bind for 0.0.0.0:80 failed",
+    what: "publish 0.0.0.0:80/tcp",
+    why: 'container "web" has that port',
     status: 500,
     message:
-      "failed to set up container networking: driver failed programming external connectivity on endpoint: Bind for 0.0.0.0:80 failed: port is already allocated",
+      'failed to set up container networking: driver failed programming external connectivity on endpoint: Bind for 0.0.0.0:80/tcp failed: port is already allocated (container "web" has that port)',
   },
   PORT_HELD_BY_PROGRAM: {
     code: "ALREADY_EXISTS",
-    why: "nginx (pid 7) holds 0.0.0.0:80",
+    what: "publish 0.0.0.0:80/tcp",
+    why: "nginx (process 7) holds that port",
     status: 500,
     message:
-      "failed to set up container networking: driver failed programming external connectivity on endpoint: nginx (pid 7) holds 0.0.0.0:80: address already in use",
+      "failed to set up container networking: driver failed programming external connectivity on endpoint: failed to bind host port for 0.0.0.0:80/tcp: address already in use (nginx (process 7) holds that port)",
   },
   VOLUME_NOT_FOUND: { code: "NOT_FOUND", subject: "data", status: 404, message: "get data: no such volume" },
   VOLUME_IN_USE: {
