@@ -143,7 +143,18 @@ bring_npm() {
 
 install_npm_packages() {
   rm -f node_modules/.ctl-stamp
-  PATH=$npm_path npm ci --no-audit --no-fund --loglevel=error && hash_of package-lock.json >node_modules/.ctl-stamp
+  PATH=$npm_path npm ci --no-audit --no-fund --loglevel=error && link_node &&
+    hash_of package-lock.json >node_modules/.ctl-stamp
+}
+
+# npm 9, Debian's, installs the pinned Node and leaves out the link to it
+link_node() {
+  [ -e node_modules/.bin/node ] && return 0
+  for program in node_modules/node-linux-*/bin/node; do
+    [ -x "$program" ] && ln -s "../${program#node_modules/}" node_modules/.bin/node && return 0
+  done
+  echo "the packages hold no Node for $(uname -m)"
+  return 1
 }
 
 npm_failed() {
