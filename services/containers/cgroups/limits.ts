@@ -19,6 +19,7 @@ export interface LimitFacts {
   readonly hasPids: boolean;
   readonly hasCpuQuota: boolean;
   readonly hasCpuset: boolean;
+  readonly hasBlkioWeight: boolean;
 }
 
 export interface Limits {
@@ -41,9 +42,11 @@ export async function readLimitFacts(layout: CgroupLayout): Promise<LimitFacts> 
       hasPids: has("pids"),
       hasCpuQuota: has("cpu"),
       hasCpuset: has("cpuset"),
+      hasBlkioWeight: has("io"),
     };
   }
   const memory = layout.controllers.get("memory");
+  const blkio = layout.controllers.get("blkio");
   return {
     cpus,
     hasMemory: memory !== undefined,
@@ -51,6 +54,7 @@ export async function readLimitFacts(layout: CgroupLayout): Promise<LimitFacts> 
     hasPids: layout.controllers.has("pids"),
     hasCpuQuota: layout.controllers.has("cpu"),
     hasCpuset: layout.controllers.has("cpuset"),
+    hasBlkioWeight: blkio !== undefined && !(await isMissing(join(blkio, "blkio.weight"))),
   };
 }
 
@@ -79,12 +83,14 @@ export function linuxResources(resources: Resources, facts: LimitFacts): Limits 
   const cpuset = unless(facts.hasCpuset, "this kernel has no cpusets: choice of CPUs discarded", cpusetOf(resources));
   const pidsAsked = resources.pidsLimit === 0 ? undefined : { limit: resources.pidsLimit };
   const pids = unless(facts.hasPids, "this kernel cannot limit processes: limit discarded", pidsAsked);
+  const weight = resources.blkioWeight === 0 ? undefined : { weight: resources.blkioWeight };
+  const blockIO = unless(facts.hasBlkioWeight, "this kernel has no weights for block devices: discarded", weight);
   return {
     resources: {
       ...(memory === undefined ? {} : { memory }),
       ...(cpu === undefined && cpuset === undefined ? {} : { cpu: { ...cpu, ...cpuset } }),
       ...(pids === undefined ? {} : { pids }),
-      ...(resources.blkioWeight === 0 ? {} : { blockIO: { weight: resources.blkioWeight } }),
+      ...(blockIO === undefined ? {} : { blockIO }),
     },
     warnings,
   };

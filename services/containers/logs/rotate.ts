@@ -44,8 +44,7 @@ export async function rotateLog(request: RotationRequest, signal: AbortSignal): 
   await using _ = ctl;
   // without a current file an earlier rotation was cut off behind its rename
   if (current !== undefined) await rename(logPath, `${logPath}.${await nextNumber(logPath)}`);
-  await ctl.write(REOPEN);
-  await waitForFile(logPath, signal);
+  if (await askForNewFile(ctl)) await waitForFile(request, signal);
   await tidyGenerations(logPath, policy);
   return { changed: true };
 }
@@ -91,9 +90,23 @@ async function openCtl(bundlePath: string): Promise<FileHandle | undefined> {
   );
 }
 
-async function waitForFile(logPath: string, signal: AbortSignal): Promise<void> {
+/** False: conmon has just ended, so the renamed file is the last one of its run. */
+async function askForNewFile(ctl: FileHandle): Promise<boolean> {
+  try {
+    await ctl.write(REOPEN);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EPIPE") return false;
+    throw error;
+  }
+}
+
+async function waitForFile({ logPath, bundlePath }: RotationRequest, signal: AbortSignal): Promise<void> {
   const giveUpAt = performance.now() + REOPEN_DEADLINE_MS;
   while ((await stat(logPath).catch(() => undefined)) === undefined) {
+    const ctl = await openCtl(bundlePath);
+    if (ctl === undefined) return;
+    await ctl.close();
     if (performance.now() > giveUpAt) {
       throw new CtlError("UNAVAILABLE", {
         reason: "MONITOR_FROZEN",

@@ -6,7 +6,12 @@ export function loadLibc(): LibraryHandle {
   return koffi.load("libc.so.6");
 }
 
-const NAMES = new Map<number, string>(Object.entries(koffi.os.errno).map(([name, number]) => [number, name]));
+/** Second names of the same numbers, which would otherwise hide the first. */
+const ALIASES = new Set(["EWOULDBLOCK", "EDEADLOCK", "ENOTSUP"]);
+const NUMBERS = new Map<string, number>(Object.entries(koffi.os.errno));
+const NAMES = new Map<number, string>(
+  [...NUMBERS].filter(([name]) => !ALIASES.has(name)).map(([name, number]) => [number, name]),
+);
 
 /** `ENOENT` for 2; what the table lacks is `errno 4095`. */
 export function errnoName(errno: number): string {
@@ -37,7 +42,7 @@ export class SyscallError extends Error {
 }
 
 export function isErrno(error: unknown, ...names: string[]): error is SyscallError {
-  return error instanceof SyscallError && names.includes(error.errnoName);
+  return error instanceof SyscallError && names.some((name) => NUMBERS.get(name) === error.errno);
 }
 
 /** Adds what was being done to a refused system call. */
