@@ -38,6 +38,7 @@ export class Call<Req, Res> implements AsyncIterable<Res> {
   #uncreditedBytes = 0;
   #outcome: { readonly error: CtlError | undefined } | undefined;
   #arrived = Promise.withResolvers<void>();
+  readonly #ended = Promise.withResolvers<CtlError | undefined>();
   /** Sends stay in order although each may wait for the window. */
   #sending: Promise<void> | undefined;
 
@@ -51,6 +52,11 @@ export class Call<Req, Res> implements AsyncIterable<Res> {
       failed: (error) => this.#end(errorOfStream(error, this.#what)),
     });
     this.#watch(options);
+  }
+
+  /** How the call ended: with an error, or with none. */
+  get ended(): Promise<CtlError | undefined> {
+    return this.#ended.promise;
   }
 
   /**
@@ -140,6 +146,7 @@ export class Call<Req, Res> implements AsyncIterable<Res> {
   #end(error: CtlError | undefined): void {
     if (this.#outcome !== undefined) return;
     this.#outcome = { error };
+    this.#ended.resolve(error);
     for (const release of this.#release.splice(0)) release();
     this.#arrived.resolve();
   }

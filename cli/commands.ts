@@ -1,0 +1,143 @@
+import type { Command } from "./grammar/command.ts";
+
+export type Load = () => Promise<Command>;
+
+/** A command's file is loaded when it is called, and no other: start time counts at every command. */
+const attach: Load = async () => (await import("./commands/attach.ts")).attach;
+const containerInspect: Load = async () => (await import("./commands/inspect.ts")).inspectContainers;
+const create: Load = async () => (await import("./commands/create.ts")).create;
+const events: Load = async () => (await import("./commands/events.ts")).events;
+const exec: Load = async () => (await import("./commands/exec.ts")).exec;
+const imageInspect: Load = async () => (await import("./commands/inspect.ts")).inspectImages;
+const imageLs: Load = async () => (await import("./commands/image/ls.ts")).listImages;
+const imageRm: Load = async () => (await import("./commands/image/rm.ts")).removeImages;
+const info: Load = async () => (await import("./commands/info.ts")).info;
+const inspect: Load = async () => (await import("./commands/inspect.ts")).inspect;
+const kill: Load = async () => (await import("./commands/kill.ts")).kill;
+const logs: Load = async () => (await import("./commands/logs.ts")).logs;
+const networkCreate: Load = async () => (await import("./commands/network/create.ts")).createNetwork;
+const networkInspect: Load = async () => (await import("./commands/inspect.ts")).inspectNetworks;
+const networkLs: Load = async () => (await import("./commands/network/ls.ts")).listNetworks;
+const networkRm: Load = async () => (await import("./commands/network/rm.ts")).removeNetworks;
+const pause: Load = async () => (await import("./commands/pause.ts")).pause;
+const port: Load = async () => (await import("./commands/port.ts")).port;
+const ps: Load = async () => (await import("./commands/ps.ts")).ps;
+const pull: Load = async () => (await import("./commands/image/pull.ts")).pull;
+const rename: Load = async () => (await import("./commands/rename.ts")).rename;
+const restart: Load = async () => (await import("./commands/restart.ts")).restart;
+const rm: Load = async () => (await import("./commands/rm.ts")).rm;
+const run: Load = async () => (await import("./commands/run.ts")).run;
+const start: Load = async () => (await import("./commands/start.ts")).start;
+const stop: Load = async () => (await import("./commands/stop.ts")).stop;
+const tag: Load = async () => (await import("./commands/image/tag.ts")).tag;
+const top: Load = async () => (await import("./commands/top.ts")).top;
+const unpause: Load = async () => (await import("./commands/unpause.ts")).unpause;
+const version: Load = async () => (await import("./commands/version.ts")).version;
+const volumeCreate: Load = async () => (await import("./commands/volume/create.ts")).createVolume;
+const volumeInspect: Load = async () => (await import("./commands/inspect.ts")).inspectVolumes;
+const volumeLs: Load = async () => (await import("./commands/volume/ls.ts")).listVolumes;
+const volumeRm: Load = async () => (await import("./commands/volume/rm.ts")).removeVolumes;
+const wait: Load = async () => (await import("./commands/wait.ts")).wait;
+
+/** What is listed first: what people need every day. */
+export const COMMON = ["run", "exec", "ps", "pull", "images", "logs", "stop", "rm", "inspect", "info", "version"];
+
+/** What people type right after `ctl`. */
+export const COMMANDS: Readonly<Record<string, Load>> = {
+  attach,
+  create,
+  events,
+  exec,
+  images: imageLs,
+  info,
+  inspect,
+  kill,
+  logs,
+  pause,
+  port,
+  ps,
+  pull,
+  rename,
+  restart,
+  rm,
+  rmi: imageRm,
+  run,
+  start,
+  stop,
+  tag,
+  top,
+  unpause,
+  version,
+  wait,
+};
+
+export interface Group {
+  readonly summary: string;
+  readonly commands: Readonly<Record<string, Load>>;
+}
+
+/** `ctl container ls`, `ctl image pull` … */
+export const GROUPS: Readonly<Record<string, Group>> = {
+  container: {
+    summary: "Manage containers",
+    commands: {
+      attach,
+      create,
+      exec,
+      inspect: containerInspect,
+      kill,
+      list: ps,
+      logs,
+      ls: ps,
+      pause,
+      port,
+      ps,
+      rename,
+      restart,
+      rm,
+      run,
+      start,
+      stop,
+      top,
+      unpause,
+      wait,
+    },
+  },
+  image: {
+    summary: "Manage images",
+    commands: { inspect: imageInspect, list: imageLs, ls: imageLs, pull, remove: imageRm, rm: imageRm, tag },
+  },
+  network: {
+    summary: "Manage networks",
+    commands: {
+      create: networkCreate,
+      inspect: networkInspect,
+      list: networkLs,
+      ls: networkLs,
+      remove: networkRm,
+      rm: networkRm,
+    },
+  },
+  system: { summary: "Look at the daemon", commands: { events, info } },
+  volume: {
+    summary: "Manage volumes",
+    commands: {
+      create: volumeCreate,
+      inspect: volumeInspect,
+      list: volumeLs,
+      ls: volumeLs,
+      remove: volumeRm,
+      rm: volumeRm,
+    },
+  },
+};
+
+/** All names of one command: `ctl container ls`, `ctl ps` … */
+export function aliasesOf(load: Load): string[] {
+  const grouped = Object.entries(GROUPS).flatMap(([group, { commands }]) => namesIn(commands, load, `ctl ${group}`));
+  return [...grouped, ...namesIn(COMMANDS, load, "ctl")];
+}
+
+function namesIn(commands: Readonly<Record<string, Load>>, load: Load, prefix: string): string[] {
+  return Object.entries(commands).flatMap(([name, other]) => (other === load ? [`${prefix} ${name}`] : []));
+}

@@ -1,0 +1,64 @@
+import {
+  ContainersService,
+  type LogRecord,
+  OutputStream,
+  ReadLogsRequest,
+} from "#proto/ctl/containers/v1/containers.ts";
+import { command } from "../grammar/command.ts";
+import { parsed, toggle } from "../grammar/flags.ts";
+import { rfc3339 } from "../output/time.ts";
+import { parseTail } from "../values/tail.ts";
+import { parseTime } from "../values/time.ts";
+
+const readTime = (given: string) => parseTime(given, Date.now());
+
+export const logs = command({
+  summary: "Fetch the logs of a container",
+  usage: "[OPTIONS] CONTAINER",
+  flags: {
+    follow: toggle({ short: "f", help: "Go on with what is written from now on" }),
+    since: parsed({ help: "Only what was written since a time (2026-01-31T12:00:00Z) or duration (10m)" }, readTime),
+    tail: parsed({ short: "n", help: "Lines from the end (default all)" }, parseTail),
+    timestamps: toggle({ short: "t", help: "Show when each line was written" }),
+    until: parsed({ help: "Only what was written before a time or duration" }, readTime),
+  },
+  least: 1,
+  most: 1,
+  async run({ flags, args: [ref = ""] }, { daemon, stdout, stderr }) {
+    const { follow, since, tail, until, timestamps } = flags;
+    const request = ReadLogsRequest.fromPartial({
+      ref,
+      follow,
+      ...(since === undefined ? {} : { since }),
+      ...(until === undefined ? {} : { until }),
+      ...(tail === undefined ? {} : { tail }),
+    });
+    const isMidLine = new Map<number, boolean>();
+    for await (const { records } of daemon.stream(ContainersService.readLogs, request)) {
+      for (const run of runsOf(records)) {
+        const bytes = run.map((record) => shown(record, timestamps, isMidLine));
+        await (run[0]?.stream === OutputStream.STDERR ? stderr : stdout).stream(Buffer.concat(bytes));
+      }
+    }
+    return 0;
+  },
+});
+
+/** Neighbours of the same stream are written at once. */
+function runsOf(records: readonly LogRecord[]): LogRecord[][] {
+  const runs: LogRecord[][] = [];
+  for (const record of records) {
+    const last = runs.at(-1);
+    if (last?.[0]?.stream === record.stream) last.push(record);
+    else runs.push([record]);
+  }
+  return runs;
+}
+
+function shown(record: LogRecord, timestamps: boolean, isMidLine: Map<number, boolean>): Buffer {
+  const { stream, time, data, isLineEnd } = record;
+  const isStart = isMidLine.get(stream) !== true;
+  isMidLine.set(stream, !isLineEnd);
+  if (!timestamps || !isStart || time === undefined) return data;
+  return Buffer.concat([Buffer.from(`${rfc3339(time, 9)} `), data]);
+}

@@ -1,0 +1,14 @@
+import { ContainersService, RenameContainerRequest } from "#proto/ctl/containers/v1/containers.ts";
+import { command } from "../grammar/command.ts";
+
+export const rename = command({
+  summary: "Rename a container",
+  usage: "CONTAINER NEW_NAME",
+  flags: {},
+  least: 2,
+  most: 2,
+  async run({ args: [ref = "", name = ""] }, { daemon }) {
+    await daemon.unary(ContainersService.renameContainer, RenameContainerRequest.fromPartial({ ref, name }));
+    return 0;
+  },
+});

@@ -1,0 +1,128 @@
+import { integer, list, parsed, parsedList, text, toggle } from "../grammar/flags.ts";
+import { choiceOf } from "../values/choice.ts";
+import { parseCpus } from "../values/cpus.ts";
+import { parseDevice } from "../values/device.ts";
+import { parseDuration } from "../values/duration.ts";
+import { parseExtraHost } from "../values/extra-host.ts";
+import { parseKeyValue, parseLabel } from "../values/key-value.ts";
+import { parseMount, parseTmpfs } from "../values/mount.ts";
+import { parseNetwork } from "../values/network.ts";
+import { checkPlatform } from "../values/platform.ts";
+import { parseExposedPort, parsePort } from "../values/port.ts";
+import { parseRestartPolicy } from "../values/restart-policy.ts";
+import { parseSize, parseSizeOrUnlimited } from "../values/size.ts";
+import { parseUlimit } from "../values/ulimit.ts";
+
+const identity = {
+  annotation: parsedList({ value: "map", help: "An annotation for the OCI runtime, KEY=VALUE" }, parseKeyValue),
+  cidfile: text({ help: "Write the container's id to this file, which must not exist" }),
+  domainname: text({ help: "NIS domain name in the container" }),
+  hostname: text({ short: "h", help: "Host name in the container" }),
+  label: parsedList({ short: "l", help: "A label, KEY=VALUE" }, parseLabel),
+  "label-file": list({ help: "A file of labels, one a line" }),
+  name: text({ help: "The container's name" }),
+  platform: parsed({ help: "Take the image for this platform: linux/arm64" }, checkPlatform),
+  pull: parsed(
+    { help: "When to pull the image: always, missing (default) or never" },
+    choiceOf("always", "missing", "never"),
+  ),
+  quiet: toggle({ short: "q", help: "Say nothing about the pull" }),
+};
+
+const program = {
+  entrypoint: text({ help: "Program to run instead of the image's entrypoint" }),
+  env: list({ short: "e", help: "An environment variable, NAME=value, or NAME: as it is here" }),
+  "env-file": list({ help: "A file of environment variables, one a line" }),
+  "group-add": list({ help: "One more group of the user, by name or number" }),
+  init: toggle({ help: "Run an init in front that passes signals on and reaps processes" }),
+  interactive: toggle({ short: "i", help: "Keep standard input open" }),
+  attach: parsedList({ short: "a", help: "Attach to stdin, stdout or stderr" }, (given) =>
+    choiceOf("stdin", "stdout", "stderr")(given.toLowerCase()),
+  ),
+  "stop-signal": text({ help: "Signal that asks it to end" }),
+  "stop-timeout": integer({ help: "Seconds from that signal to the kill (-1: for ever)" }),
+  tty: toggle({ short: "t", help: "Give it a terminal" }),
+  user: text({ short: "u", help: "Who it runs as: name or uid, with :group or :gid" }),
+  workdir: text({ short: "w", help: "Working directory in the container" }),
+};
+
+const lifetime = {
+  "health-cmd": text({ help: "Command that tells whether it is healthy" }),
+  "health-interval": parsed({ value: "duration", help: "Time from one check to the next" }, parseDuration),
+  "health-retries": integer({ help: "Failures in a row until it is unhealthy" }),
+  "health-start-interval": parsed({ value: "duration", help: "Time between checks while it starts" }, parseDuration),
+  "health-start-period": parsed({ value: "duration", help: "How long it may take to start" }, parseDuration),
+  "health-timeout": parsed({ value: "duration", help: "How long one check may take" }, parseDuration),
+  "no-healthcheck": toggle({ help: "Leave out the image's health check" }),
+  restart: parsed({ help: "no, always, unless-stopped, on-failure or on-failure:N" }, parseRestartPolicy),
+  rm: toggle({ help: "Remove the container and its anonymous volumes when it ends" }),
+};
+
+const network = {
+  "add-host": parsedList({ help: "A line for /etc/hosts, NAME:ADDRESS" }, parseExtraHost),
+  dns: list({ help: "A DNS server" }),
+  "dns-option": list({ help: "An option of the resolver" }),
+  "dns-search": list({ help: "A domain to search in" }),
+  expose: parsedList({ help: "Tell of a port, or a range, without publishing it" }, parseExposedPort),
+  ip: text({ help: "Its IPv4 address on the network" }),
+  "mac-address": text({ help: "Its MAC address on the network" }),
+  network: parsedList({ value: "network", help: "Connect it to this network" }, parseNetwork),
+  "network-alias": list({ help: "One more name of it on the network" }),
+  publish: parsedList({ short: "p", help: "Publish a port: [IP:][HOST-PORT:]PORT[/PROTOCOL]" }, parsePort),
+  "publish-all": toggle({ short: "P", help: "Publish every exposed port on a free one of the host" }),
+};
+
+const storage = {
+  mount: parsedList({ value: "mount", help: "A mount: type=bind,source=/data,target=/data,readonly" }, parseMount),
+  "read-only": toggle({ help: "Nothing may be written but to its mounts" }),
+  "shm-size": parsed({ value: "bytes", help: "Size of /dev/shm" }, parseSize),
+  tmpfs: parsedList({ help: "A tmpfs: /run or /run:size=64m" }, parseTmpfs),
+  volume: list({ short: "v", help: "A bind mount or volume: /here:/there[:ro], NAME:/there" }),
+};
+
+const limits = {
+  "blkio-weight": integer({ help: "Weight of its block I/O, 10 to 1000" }),
+  "cpu-period": integer({ help: "Length of a CFS period, microseconds" }),
+  "cpu-quota": integer({ help: "CPU time in a CFS period, microseconds" }),
+  "cpu-shares": integer({ short: "c", help: "Weight of its CPU time" }),
+  cpus: parsed({ value: "decimal", help: "How many CPUs it may use" }, parseCpus),
+  "cpuset-cpus": text({ help: "The CPUs it may run on: 0-3, 0,1" }),
+  "cpuset-mems": text({ help: "The memory nodes it may use" }),
+  memory: parsed({ short: "m", value: "bytes", help: "Most memory" }, parseSize),
+  "memory-reservation": parsed({ value: "bytes", help: "Memory that it keeps when the host runs short" }, parseSize),
+  "memory-swap": parsed({ value: "bytes", help: "Most memory and swap together (-1: any swap)" }, parseSizeOrUnlimited),
+  "oom-kill-disable": toggle({ help: "Do not kill it when it is out of memory" }),
+  "oom-score-adj": integer({ help: "How readily the host kills it, -1000 to 1000" }),
+  "pids-limit": integer({ help: "Most processes (-1: any number)" }),
+  ulimit: parsedList({ value: "ulimit", help: "A limit of its processes: nofile=1024:2048" }, parseUlimit),
+};
+
+const isolation = {
+  "cap-add": list({ help: "Add a capability" }),
+  "cap-drop": list({ help: "Drop a capability" }),
+  cgroupns: parsed({ help: "Cgroup namespace: private (default) or host" }, choiceOf("private", "host")),
+  device: parsedList({ help: "A device of the host: /dev/fuse[:/dev/fuse[:rwm]]" }, parseDevice),
+  ipc: text({ help: "IPC namespace: private (default), host, shareable or none" }),
+  pid: text({ help: "PID namespace: its own (default) or host" }),
+  privileged: toggle({ help: "All capabilities and devices" }),
+  "security-opt": list({ help: "no-new-privileges, seccomp=unconfined, seccomp=FILE, apparmor=PROFILE …" }),
+  sysctl: parsedList({ value: "map", help: "A kernel parameter of its namespaces, KEY=VALUE" }, parseKeyValue),
+  uts: parsed({ help: "UTS namespace: its own (default) or host" }, choiceOf("host", "private", "")),
+};
+
+const logging = {
+  "log-driver": text({ help: "Where its output is kept: json-file (default), local or none" }),
+  "log-opt": parsedList({ help: "An option of the log driver, KEY=VALUE" }, parseKeyValue),
+};
+
+/** What describes a container: `run` and `create`. Docker's names. */
+export const containerFlags = {
+  ...identity,
+  ...program,
+  ...lifetime,
+  ...network,
+  ...storage,
+  ...limits,
+  ...isolation,
+  ...logging,
+};

@@ -1,0 +1,29 @@
+import { CtlError } from "../services/kit/errors.ts";
+import { ARGUMENT_COUNT } from "./grammar/command.ts";
+import { Interrupted } from "./interrupted.ts";
+
+export const exitCode = {
+  ok: 0,
+  failed: 1,
+  /** The flags are wrong; for `run` also: the daemon could not make or start it. */
+  daemon: 125,
+  notExecutable: 126,
+  notFound: 127,
+  /** 128 + SIGPIPE, what a program has that a closed pipe ended. */
+  brokenPipe: 141,
+} as const;
+
+const FLAG_REASONS = /^(FLAG_|FLAGS_|FILE_UNREADABLE|CIDFILE_EXISTS|INPUT_NOT_TERMINAL|[A-Z_]+_INVALID$)/;
+
+/** Docker's exit codes for what a command failed with. */
+export function exitCodeOf(error: unknown, commandName: string): number {
+  if (error instanceof Interrupted) return error.exitCode;
+  const isRun = commandName.endsWith(" run");
+  if (!(error instanceof CtlError)) return isRun ? exitCode.daemon : exitCode.failed;
+  if (error.reason === ARGUMENT_COUNT || error.reason === "COMMAND_UNKNOWN") return exitCode.failed;
+  if (error.code === "INVALID_ARGUMENT" && FLAG_REASONS.test(error.reason)) return exitCode.daemon;
+  if (!isRun && !commandName.endsWith(" exec")) return exitCode.failed;
+  if (error.reason === "COMMAND_NOT_FOUND") return exitCode.notFound;
+  if (error.reason === "COMMAND_NOT_EXECUTABLE") return exitCode.notExecutable;
+  return isRun ? exitCode.daemon : exitCode.failed;
+}

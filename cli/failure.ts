@@ -1,0 +1,19 @@
+import { CtlError } from "../services/kit/errors.ts";
+
+/**
+ * A failure as people read it: what could not be done and why, then what to do about it. What is no CtlError is a bug
+ * of ctl's own: its stack helps whoever reports it.
+ */
+export function describeFailure(error: unknown): string {
+  if (!(error instanceof CtlError)) {
+    const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    return `ctl: this is a bug in ctl, please report it: ${stack}\n`;
+  }
+  const fix = error.fix === undefined || error.fix === "" ? "" : `fix: ${error.fix}\n`;
+  return `ctl: cannot ${error.what}: ${error.why}\n${fix}`;
+}
+
+/** Whoever read our output went away (`ctl ps | head -1`): that is no failure to talk about. */
+export function isBrokenPipe(error: unknown): boolean {
+  return error instanceof Error && (error as NodeJS.ErrnoException).code === "EPIPE";
+}

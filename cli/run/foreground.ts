@@ -1,0 +1,137 @@
+import {
+  AttachOpen,
+  ContainersService,
+  WaitCondition,
+  WaitContainerRequest,
+} from "#proto/ctl/containers/v1/containers.ts";
+import { GatewayService, RunRequest } from "#proto/ctl/gateway/v1/gateway.ts";
+import { isCtlError } from "../../services/kit/errors.ts";
+import { follow } from "../attach/follow.ts";
+import { Session } from "../attach/session.ts";
+import { proxySignals } from "../attach/signals.ts";
+import { attachStream, exitStatusOf } from "../attach/streams.ts";
+import type { Context } from "../context.ts";
+import { isGone } from "../grpc/call.ts";
+import { reconnecting } from "../reconnect.ts";
+import { writeCidfile } from "./cidfile.ts";
+import { type Order, pullPolicy, pullProgress, showWarnings } from "./order.ts";
+
+export interface ForegroundOrder extends Order {
+  readonly passesSignals: boolean;
+  readonly detachKeys: Buffer;
+}
+
+/**
+ * Runs it with our streams as its own; answers its exit code. With `--rm` this ends after the removal: the name, the
+ * ports and the addresses are free again. Throws Interrupted.
+ */
+export async function runInForeground(order: ForegroundOrder, context: Context): Promise<number> {
+  const { spec } = order;
+  const hasStdin = spec.attach.includes("stdin");
+  const tty = spec.tty && hasStdin;
+  if (tty) await (await import("../terminal/terminal.ts")).requireTerminal(`run ${spec.image} with a terminal`);
+  const run = openRun(order, context);
+  using signals = order.passesSignals ? proxySignals() : undefined;
+  const unlessInterrupted = <T>(work: Promise<T>) =>
+    signals === undefined ? work : Promise.race([work, signals.interrupted]);
+  const session = await unlessInterrupted(run.started);
+  if (!tty) signals?.passTo(session);
+  const exit = await unlessInterrupted(follow(session, { stdin: hasStdin, tty, detachKeys: order.detachKeys }));
+  if (exit === "detached") return 0;
+  await unlessInterrupted(run.finished);
+  return exit.exitCode;
+}
+
+interface ForegroundRun {
+  /** It runs; the session has been listening since before it did. */
+  readonly started: Promise<Session>;
+  /** It runs, or with `--rm` it is gone. */
+  readonly finished: Promise<void>;
+}
+
+/**
+ * The order's Run call. When the daemon goes away in the middle, the call is made again under the same operation: that
+ * answers what became of the first one.
+ */
+function openRun(order: Order, context: Context): ForegroundRun {
+  const { spec } = order;
+  const started = Promise.withResolvers<Session>();
+  const metadata = { "ctl-operation": crypto.randomUUID().replaceAll("-", "") };
+  const progress = pullProgress(order, context);
+  const open = { spec, pull: pullPolicy(order), isForeground: true };
+  let session: Session | undefined;
+  let id = "";
+  let hasStarted = false;
+  let isRemoved = false;
+  const attempt = async () => {
+    const call = await context.daemon.open(GatewayService.run, { metadata });
+    await call.send(RunRequest.fromPartial({ input: { $case: "open", value: open } }));
+    for await (const { event } of call) {
+      switch (event?.$case) {
+        case "pull":
+          await progress.show(event.value);
+          break;
+        case "created":
+          progress.end();
+          if (session === undefined) {
+            id = event.value.id;
+            showWarnings(event.value.warnings, context);
+            writeCidfile(order.cidfile, id);
+            session = attachTo(id, order, context, () => hasStarted);
+          }
+          await session.ready;
+          await call.send({ input: { $case: "attached", value: true } });
+          break;
+        case "started":
+          showWarnings(event.value.warnings, context);
+          hasStarted = true;
+          if (session !== undefined) started.resolve(session);
+          break;
+        case "removed":
+          isRemoved = true;
+      }
+    }
+  };
+  const finished = reconnecting(isGone, attempt).then(() =>
+    spec.autoRemove && !isRemoved ? waitUntilRemoved(id, context) : undefined,
+  );
+  finished.catch(started.reject);
+  return { started: started.promise, finished };
+}
+
+function attachTo(
+  id: string,
+  { spec }: Order,
+  { daemon, stdout, stderr }: Context,
+  hasStarted: () => boolean,
+): Session {
+  const wants = (stream: string) => spec.attach.includes(stream);
+  return new Session({
+    open: (position) =>
+      attachStream(
+        daemon,
+        AttachOpen.fromPartial({
+          ref: id,
+          stdin: wants("stdin"),
+          stdout: wants("stdout"),
+          stderr: wants("stderr"),
+          awaitStart: !hasStarted(),
+          ...(position === undefined ? {} : { position }),
+        }),
+      ),
+    stdout: wants("stdout") ? stdout : undefined,
+    stderr: wants("stderr") ? stderr : undefined,
+    mayReopen: isGone,
+    exitStatus: () => exitStatusOf(daemon, id),
+  });
+}
+
+/** The call that would have told was lost. */
+async function waitUntilRemoved(ref: string, { daemon }: Context): Promise<void> {
+  try {
+    const request = WaitContainerRequest.fromPartial({ ref, condition: WaitCondition.REMOVED });
+    await daemon.unary(ContainersService.waitContainer, request);
+  } catch (error) {
+    if (!isCtlError(error, "NOT_FOUND")) throw error;
+  }
+}
