@@ -1,7 +1,13 @@
 import { OutputStream } from "#proto/ctl/containers/v1/containers.ts";
+import type { ApiVersion } from "./versions.ts";
 
-export const RAW_STREAM = "application/vnd.docker.raw-stream";
-export const MULTIPLEXED_STREAM = "application/vnd.docker.multiplexed-stream";
+const RAW_STREAM = "application/vnd.docker.raw-stream";
+const MULTIPLEXED_STREAM = "application/vnd.docker.multiplexed-stream";
+
+/** Until 1.41 frames too were called raw. */
+export function streamType(version: ApiVersion, isTty: boolean): string {
+  return version.minor >= 42 && !isTty ? MULTIPLEXED_STREAM : RAW_STREAM;
+}
 
 const STDOUT = 1;
 const STDERR = 2;

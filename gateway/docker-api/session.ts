@@ -15,6 +15,8 @@ export interface Session {
   readonly endCall: () => void;
   readonly isTty: boolean;
   readonly hasStdin: boolean;
+  /** What the client wants of the output; the contract takes "neither" for both. */
+  readonly wants: (stream: OutputStream) => boolean;
   /** Watches what is typed for the keys that detach. */
   readonly detachFilter?: (chunk: Buffer) => Typed;
 }
@@ -35,7 +37,9 @@ export async function carry(session: Session): Promise<void> {
       const next = await Promise.race([events.next(), detached.promise]);
       if (next === "detached" || next.done === true) break;
       const event = next.value.event;
-      if (event?.$case === "output") await raw.write(encode(event.value.stream, event.value.data));
+      if (event?.$case === "output" && session.wants(event.value.stream)) {
+        await raw.write(encode(event.value.stream, event.value.data));
+      }
       if (event?.$case === "exit") break;
     }
   } catch (error) {

@@ -1,10 +1,16 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { AttachRequest, type Container, ContainerState } from "#proto/ctl/containers/v1/containers.ts";
+import {
+  AttachRequest,
+  type Container,
+  ContainerState,
+  OutputStream,
+  ReadLogsRequest,
+} from "#proto/ctl/containers/v1/containers.ts";
 import { CtlError } from "../../../services/kit/errors.ts";
 import { nothing } from "../answer.ts";
 import { type ApiCall, type DockerApiDeps, endableCall } from "../deps.ts";
 import { detachFilter, parseDetachKeys } from "../detach-keys.ts";
-import { MULTIPLEXED_STREAM, RAW_STREAM } from "../framing.ts";
+import { encoderFor, streamType } from "../framing.ts";
 import { hijack } from "../hijack.ts";
 import { flag, integer, invalidRequest, type Query, text } from "../query.ts";
 import { carry } from "../session.ts";
@@ -18,7 +24,8 @@ export function attachRoutes(app: FastifyInstance, deps: DockerApiDeps, sessions
   app.post<ById>("/containers/:id/attach", { config: { isStreaming: true } }, async (request, reply) => {
     const container = await inspectContainer(request.params.id, deps, request.call);
     refuseStandstill(container);
-    await attach(container, { request, reply, deps, sessions });
+    const exchange = { request, reply, deps, sessions };
+    await (flag(request.query, "stream") ? attach(container, exchange) : replay(container, exchange));
     return reply;
   });
   app.post<ById>("/containers/:id/resize", async (request, reply) => {
@@ -51,17 +58,35 @@ async function attach(container: Container, { request, reply, deps, sessions }: 
     input.close();
     throw error;
   }
-  const isNamed = request.apiVersion.minor >= 42 && !isTty;
-  const raw = hijack(request, reply, isNamed ? MULTIPLEXED_STREAM : RAW_STREAM);
+  const raw = hijack(request, reply, streamType(request.apiVersion, isTty));
   const filter = isTty && open.stdin ? { detachFilter: detachFilter(keys) } : {};
-  await carry({ raw, input, events, endCall: end, isTty, hasStdin: open.stdin, ...filter });
+  await carry({ raw, input, events, endCall: end, isTty, hasStdin: open.stdin, wants: wantedOf(open), ...filter });
+}
+
+function wantedOf({ stdout, stderr }: { readonly stdout: boolean; readonly stderr: boolean }) {
+  return (stream: OutputStream) => (stream === OutputStream.STDERR ? stderr : stdout);
+}
+
+/** Without `stream` an attachment is what was written before, where `logs` asks for it. */
+async function replay(container: Container, { request, reply, deps }: Exchange): Promise<void> {
+  const isTty = container.spec?.tty ?? false;
+  const open = openRequest(container, request.query);
+  const raw = hijack(request, reply, streamType(request.apiVersion, isTty));
+  const encode = encoderFor(isTty);
+  const wants = wantedOf(open);
+  if (open.logs) {
+    const logs = deps.containers.readLogs(ReadLogsRequest.fromPartial({ ref: container.id }), request.call);
+    for await (const { records } of logs) {
+      for (const { stream, data } of records) if (wants(stream)) await raw.write(encode(stream, data));
+    }
+  }
+  raw.end();
 }
 
 function openRequest(container: Container, query: Query) {
-  const streams = flag(query, "stream");
   return {
     ref: container.id,
-    stdin: streams && flag(query, "stdin") && (container.spec?.openStdin ?? false),
+    stdin: flag(query, "stdin") && (container.spec?.openStdin ?? false),
     stdout: flag(query, "stdout"),
     stderr: flag(query, "stderr"),
     logs: flag(query, "logs"),

@@ -6,7 +6,7 @@ import { json, nothing } from "../answer.ts";
 import { jsonBody, optionalJsonBody } from "../body.ts";
 import { type DockerApiDeps, endableCall } from "../deps.ts";
 import { errorAnswer } from "../errors.ts";
-import { MULTIPLEXED_STREAM, RAW_STREAM } from "../framing.ts";
+import { streamType } from "../framing.ts";
 import { hijack } from "../hijack.ts";
 import { invalidRequest } from "../query.ts";
 import { carry } from "../session.ts";
@@ -101,10 +101,9 @@ async function startAttached(body: StartExecBody, { request, reply, deps, sessio
   using _session = sessions.open(request.params.id, input);
   const failure = await started(events);
   if (failure !== undefined) input.close();
-  const isNamed = request.apiVersion.minor >= 42 && !isTty;
-  const raw = hijack(request, reply, isNamed ? MULTIPLEXED_STREAM : RAW_STREAM);
+  const raw = hijack(request, reply, streamType(request.apiVersion, isTty));
   if (failure === undefined) {
-    await carry({ raw, input, events, endCall: end, isTty, hasStdin: spec?.stdin ?? false });
+    await carry({ raw, input, events, endCall: end, isTty, hasStdin: spec?.stdin ?? false, wants: () => true });
     return;
   }
   await raw.write(Buffer.from(`${errorAnswer(failure, request.params.id).message}\r\n`));

@@ -2,7 +2,7 @@ import type { FastifyInstance } from "fastify";
 import { type LogRecord, type OutputStream, ReadLogsRequest } from "#proto/ctl/containers/v1/containers.ts";
 import { streamed } from "../answer.ts";
 import type { ApiCall, DockerApiDeps } from "../deps.ts";
-import { encoderFor, MULTIPLEXED_STREAM, RAW_STREAM } from "../framing.ts";
+import { encoderFor, streamType } from "../framing.ts";
 import { flag, integer, invalidRequest, type Query, text } from "../query.ts";
 import { parseTime, rfc3339NanoPadded } from "../translate/times.ts";
 import { type ById, inspectContainer } from "./containers.ts";
@@ -13,10 +13,9 @@ export function logRoutes(app: FastifyInstance, deps: DockerApiDeps): void {
     const wanted = logsRequest(request.params.id, request.query);
     const container = await inspectContainer(request.params.id, deps, request.call);
     const isTty = container.spec?.tty ?? false;
-    const isNamed = request.apiVersion.minor >= 42 && !isTty;
     const source = logBytes(wanted, { isTty, hasTimestamps: flag(request.query, "timestamps") }, deps, request.call);
     await streamed(reply, source, {
-      contentType: isNamed ? MULTIPLEXED_STREAM : RAW_STREAM,
+      contentType: streamType(request.apiVersion, isTty),
       isFlushedAtOnce: wanted.follow,
     });
     return reply;

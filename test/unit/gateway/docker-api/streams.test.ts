@@ -101,6 +101,36 @@ describe("the Docker API's raw streams", () => {
     expect(text).to.include("\u0001\0\0\0\0\0\0\u0002hi");
   });
 
+  it("give only the streams that are asked for, and without `stream` only what was written before", async () => {
+    const output = (stream: OutputStream, text: string) =>
+      AttachResponse.fromPartial({ event: { $case: "output", value: { stream, data: Buffer.from(text) } } });
+    const record = (stream: OutputStream, text: string) => ({
+      stream,
+      time: undefined,
+      data: Buffer.from(text),
+      isLineEnd: true,
+    });
+    await using docker = await served({
+      containers: {
+        inspectContainer: async () => ({ container: nginx() }),
+        attach: async function* () {
+          yield AttachResponse.fromPartial({ event: { $case: "attached", value: {} } });
+          yield output(OutputStream.STDOUT, "out");
+          yield output(OutputStream.STDERR, "err");
+          yield AttachResponse.fromPartial({ event: { $case: "exit", value: {} } });
+        },
+        readLogs: async function* () {
+          yield { records: [record(OutputStream.STDOUT, "old\n"), record(OutputStream.STDERR, "bad\n")] };
+        },
+      },
+    });
+    const bodyOf = async (query: string) => (await docker.call("POST", `/containers/web/attach?${query}`)).text;
+    expect(await bodyOf("stream=1&stderr=1")).to.equal("\u0002\0\0\0\0\0\0\u0003err");
+    expect(await bodyOf("stream=1&stdin=1")).to.equal("");
+    expect(await bodyOf("logs=1&stdout=1")).to.equal("\u0001\0\0\0\0\0\0\u0004old\n");
+    expect(await bodyOf("stdout=1")).to.equal("");
+  });
+
   it("refuse an attachment like any other request, with its status", async () => {
     await using docker = await served({
       containers: {
