@@ -34,22 +34,27 @@ export function parseAddress(address: string): { path: string } | { host: string
 class AddressListResolver implements experimental.Resolver {
   readonly #listener: ResolverListener;
   readonly #endpoints: Endpoint[];
-  #isDestroyed = false;
+  #hasAnswered = false;
 
   constructor(target: { path: string }, listener: ResolverListener) {
     this.#listener = listener;
     this.#endpoints = target.path.split(",").map((address) => ({ addresses: [parseAddress(address)] }));
   }
 
+  /**
+   * The list never changes, so it is told once. grpc-js asks again whenever a connection fails: answering each time makes
+   * it ask at once again, without ever letting the event loop go on to a connection that works (tried).
+   */
   updateResolution(): void {
-    this.#isDestroyed = false;
+    if (this.#hasAnswered) return;
+    this.#hasAnswered = true;
     process.nextTick(() => {
-      if (!this.#isDestroyed) this.#listener({ ok: true, value: this.#endpoints }, {}, null, "");
+      if (this.#hasAnswered) this.#listener({ ok: true, value: this.#endpoints }, {}, null, "");
     });
   }
 
   destroy(): void {
-    this.#isDestroyed = true;
+    this.#hasAnswered = false;
   }
 
   static getDefaultAuthority(): string {
