@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { CtlError } from "../kit/errors.ts";
 import { isErrno, lastErrno, loadLibc, SyscallError } from "../kit/linux/libc.ts";
 import { parseAddress } from "./ipam/address.ts";
@@ -28,25 +29,34 @@ const KINDS = {
 } as const satisfies Record<PortProtocol, { type: number; protocol: number }>;
 const SOL_SOCKET = 1;
 const SO_RCVBUF = 8;
+const SO_REUSEPORT = 15;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 
 /**
  * Holds published ports against the host's other programs: a socket each, bound and not listening. Not through Node:
- * libuv sets SO_REUSEADDR, and then a program that sets it too takes the port (tried). What is held lives as long as
- * this process; the packets themselves are translated before they come near the socket. 15 µs a port.
+ * libuv sets SO_REUSEADDR, and then a program that sets it too takes the port (tried). Sockets with SO_REUSEPORT and an
+ * owner that nobody else has (`reservationOwner`): so all replicas of this instance hold each port at the same time, and
+ * none has to hand it over, while a program of root's is refused, with SO_REUSEPORT too (tried). What is held lives as
+ * long as this process; the packets themselves are translated before they come near the socket. 15 µs a port.
  */
 export class HostPorts implements Disposable {
   readonly #calls = bindCalls();
-  readonly #held = new Map<string, { readonly port: HostPort; readonly fd: number }>();
+  readonly #owner: number;
+  readonly #held = new Map<string, Held>();
+
+  constructor(owner: number) {
+    this.#owner = owner;
+  }
 
   /**
-   * Takes the port; held already, it stays so. Throws ALREADY_EXISTS PORT_HELD_BY_PROGRAM or, when it was this process,
-   * PORT_ALREADY_PUBLISHED; FAILED_PRECONDITION HOST_ADDRESS_MISSING for an address that the host does not have.
+   * Takes the port for a holder; several may have the same for a moment, the rows say whose it is. False: this holder had
+   * it already. Throws ALREADY_EXISTS PORT_HELD_BY_PROGRAM; FAILED_PRECONDITION HOST_ADDRESS_MISSING for an address that
+   * the host does not have.
    */
-  async reserve(port: HostPort): Promise<void> {
+  async reserve(port: HostPort, holder: string): Promise<boolean> {
     try {
-      this.#hold(port);
+      return this.#hold(port, holder);
     } catch (error) {
       throw await reservationError(error, port);
     }
@@ -57,15 +67,14 @@ export class HostPorts implements Disposable {
    * somebody has by a row. Throws RESOURCE_EXHAUSTED NO_FREE_PORT, and HOST_ADDRESS_MISSING.
    */
   async reserveOneOf(
-    wanted: Omit<HostPort, "port">,
-    range: PortRange & { readonly start?: number },
+    { wanted, range, holder }: { wanted: Omit<HostPort, "port">; range: SearchRange; holder: string },
     isTaken: (port: number) => boolean,
   ): Promise<number> {
     for (const number of portsOf(range)) {
       const port = { ...wanted, port: number };
       if (isTaken(number) || this.#held.has(keyOf(port))) continue;
       try {
-        this.#hold(port);
+        this.#hold(port, holder);
         return number;
       } catch (error) {
         if (!isErrno(error, "EADDRINUSE")) throw await reservationError(error, port);
@@ -74,25 +83,53 @@ export class HostPorts implements Disposable {
     throw noFreePort(wanted, range);
   }
 
-  /** Not held is no error. */
-  release(port: HostPort): void {
+  /** Lets go of a holder's port; the socket is closed with its last holder. Not held is no error. */
+  release(port: HostPort, holder: string): void {
     const held = this.#held.get(keyOf(port));
-    if (held !== undefined && held.fd >= 0) this.#calls.close(held.fd);
+    if (held === undefined) return;
+    held.holders.delete(holder);
+    if (held.holders.size > 0) return;
+    if (held.fd >= 0) this.#calls.close(held.fd);
     this.#held.delete(keyOf(port));
   }
 
-  list(): HostPort[] {
-    return [...this.#held.values()].map((held) => held.port);
+  /** What each holder has. */
+  list(): Map<string, HostPort[]> {
+    const ports = new Map<string, HostPort[]>();
+    for (const { port, holders } of this.#held.values()) {
+      for (const holder of holders) ports.set(holder, [...(ports.get(holder) ?? []), port]);
+    }
+    return ports;
   }
 
   [Symbol.dispose](): void {
-    for (const port of this.list()) this.release(port);
+    for (const [holder, ports] of this.list()) for (const port of ports) this.release(port, holder);
   }
 
-  #hold(port: HostPort): void {
-    if (this.#held.has(keyOf(port))) return;
-    this.#held.set(keyOf(port), { port, fd: bindSocket(this.#calls, port) });
+  #hold(port: HostPort, holder: string): boolean {
+    const held = this.#held.get(keyOf(port));
+    if (held?.holders.has(holder)) return false;
+    if (held !== undefined) held.holders.add(holder);
+    else
+      this.#held.set(keyOf(port), { port, holders: new Set([holder]), fd: bindSocket(this.#calls, port, this.#owner) });
+    return true;
   }
+}
+
+interface Held {
+  readonly port: HostPort;
+  readonly holders: Set<string>;
+  readonly fd: number;
+}
+
+export type SearchRange = PortRange & { readonly start?: number };
+
+/**
+ * A user id for the sockets, from the instance's name: what shares a port by SO_REUSEPORT must have the same one. Above
+ * 2^30, where no user of a host is.
+ */
+export function reservationOwner(instance: string): number {
+  return 0x40000000 + (createHash("sha256").update(instance).digest().readUInt32BE(0) & 0x3fffffff);
 }
 
 /** From which the kernel takes ports for connections, and we take those that nobody named: 32768 to 60999. */
@@ -113,25 +150,31 @@ function bindCalls() {
     "int bind(int, const void *, uint32_t)",
   );
   const close: (fd: number) => number = libc.func("int close(int)");
-  return { socket, setsockopt, bind, close };
+  // of this thread alone, and only of what it makes: setfsuid(2)
+  const setfsuid: (uid: number) => number = libc.func("int setfsuid(uint32_t)");
+  return { socket, setsockopt, bind, close, setfsuid };
 }
 
 /** -1: the kernel has no such protocol (SCTP is a module), so no program can have the port either. */
-function bindSocket(calls: SocketCalls, port: HostPort): number {
+function bindSocket(calls: SocketCalls, port: HostPort, owner: number): number {
   const { family, bytes } = parseAddress(port.hostIp === "" ? "0.0.0.0" : port.hostIp);
   const { type, protocol } = KINDS[port.protocol];
+  const own = calls.setfsuid(owner);
   const fd = calls.socket(family === 4 ? AF_INET : AF_INET6, type | SOCK_CLOEXEC, protocol);
+  const socketErrno = lastErrno();
+  calls.setfsuid(own);
   if (fd < 0) {
-    const errno = new SyscallError("socket", lastErrno(), port.protocol);
+    const errno = new SyscallError("socket", socketErrno, port.protocol);
     if (isErrno(errno, "EPROTONOSUPPORT", "EAFNOSUPPORT", "ESOCKTNOSUPPORT")) return -1;
     throw errno;
   }
+  calls.setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, Buffer.from([1, 0, 0, 0]), 4);
   if (family === 6) calls.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, Buffer.from([1, 0, 0, 0]), 4);
   // while a mapping is not there yet a UDP socket would collect what comes
   if (port.protocol === "udp") calls.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, Buffer.alloc(4), 4);
   const address = socketAddress(family, bytes, port.port);
   if (calls.bind(fd, address, address.length) === 0) return fd;
-  const error = new SyscallError("bind", lastErrno(), nameOf(port));
+  const error = new SyscallError("bind", lastErrno(), nameOfPort(port));
   calls.close(fd);
   throw error;
 }
@@ -145,7 +188,7 @@ function socketAddress(family: 4 | 6, bytes: Buffer, port: number): Buffer {
   return address;
 }
 
-function* portsOf({ from, to, start = from }: PortRange & { readonly start?: number }): Generator<number> {
+function* portsOf({ from, to, start = from }: SearchRange): Generator<number> {
   const count = to - from + 1;
   for (let i = 0; i < count; i++) yield from + ((start - from + i) % count);
 }
@@ -155,7 +198,7 @@ async function reservationError(error: unknown, port: HostPort): Promise<unknown
   if (!isErrno(error, "EADDRNOTAVAIL")) return error;
   return new CtlError("FAILED_PRECONDITION", {
     reason: "HOST_ADDRESS_MISSING",
-    what: `publish ${nameOf(port)}`,
+    what: `publish ${nameOfPort(port)}`,
     why: `the host does not have the address ${port.hostIp}`,
     fix: "name one of the host's addresses (ip address), or none for all of them",
     cause: error,
@@ -164,13 +207,10 @@ async function reservationError(error: unknown, port: HostPort): Promise<unknown
 
 async function portInUse(cause: SyscallError, port: HostPort): Promise<CtlError> {
   const owner = await portOwner(port.protocol, port.port);
-  const isOurs = owner?.pid === process.pid;
   return new CtlError("ALREADY_EXISTS", {
-    reason: isOurs ? "PORT_ALREADY_PUBLISHED" : "PORT_HELD_BY_PROGRAM",
-    what: `publish ${nameOf(port)}`,
-    why: isOurs
-      ? "another container has that port"
-      : `${owner === undefined ? "another program" : `${owner.program} (process ${owner.pid})`} holds that port`,
+    reason: "PORT_HELD_BY_PROGRAM",
+    what: `publish ${nameOfPort(port)}`,
+    why: `${owner === undefined ? "another program" : `${owner.program} (process ${owner.pid})`} holds that port`,
     fix: "stop it or publish another port (-p HOST_PORT:CONTAINER_PORT)",
     cause,
   });
@@ -189,7 +229,8 @@ function keyOf({ hostIp, protocol, port }: HostPort): string {
   return `${protocol} ${port} ${hostIp}`;
 }
 
-function nameOf({ hostIp, protocol, port }: HostPort): string {
+/** As people write it: `0.0.0.0:8080/tcp`. */
+export function nameOfPort({ hostIp, protocol, port }: HostPort): string {
   const address = hostIp === "" ? "0.0.0.0" : hostIp;
   return `${address.includes(":") ? `[${address}]` : address}:${port}/${protocol}`;
 }

@@ -28,7 +28,7 @@ export function bridgeDriver(deps: BridgeDeps): NetworkDriver {
     ensure: (network) => ensureBridge(deps, network),
     remove: (network) => removeBridge(deps, network),
     open: (network) => deps.pool.take(attachmentOf(network)),
-    connect: (network, sandbox, settings) => connect(deps, network, sandbox, settings),
+    connect: (network, sandbox, veth, settings) => connect(deps, network, sandbox, veth, settings),
     disconnect: (_network, veth) => removeVeth(deps, veth),
   };
 }
@@ -83,21 +83,17 @@ async function connect(
   deps: BridgeDeps,
   network: DriverNetwork,
   sandbox: Sandbox,
+  veth: Veth,
   settings: InterfaceSettings,
-): Promise<Veth> {
-  const own = sandbox.veths.find((veth) => veth.networkId === network.id);
-  if (own !== undefined) {
-    await configureInterface(deps, sandbox, own, settings);
-    return own;
-  }
-  const added = await addVeth(deps, sandbox, attachmentOf(network));
+): Promise<void> {
+  const isThere = sandbox.veths.some(({ hostLink }) => hostLink === veth.hostLink);
+  if (!isThere) await addVeth(deps, sandbox.netnsPath, veth, attachmentOf(network));
   try {
-    await configureInterface(deps, sandbox, added, settings);
+    await configureInterface(deps, sandbox.netnsPath, veth, settings);
   } catch (error) {
-    await removeVeth(deps, added);
+    if (!isThere) await removeVeth(deps, veth);
     throw error;
   }
-  return added;
 }
 
 function aliasOf(deps: BridgeDeps, network: DriverNetwork): string {

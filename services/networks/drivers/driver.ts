@@ -27,10 +27,10 @@ export interface NetworkDriver {
   ensure(network: DriverNetwork): Promise<void>;
   /** Takes it away again; nothing there is no error. The network has no endpoint left. */
   remove(network: DriverNetwork): Promise<void>;
-  /** A sandbox for a new holder; undefined: it shares the host's namespace. */
+  /** A sandbox for a new holder; undefined: it shares the host's namespace. Settle it, or give it back (warm-pool.ts). */
   open(network: DriverNetwork): Promise<Sandbox | undefined>;
-  /** Gives the sandbox its interface on this network; undefined: the driver gives none. */
-  connect(network: DriverNetwork, sandbox: Sandbox, settings: InterfaceSettings): Promise<Veth | undefined>;
+  /** Gives the sandbox this interface on this network, unless it has it, and configures it. */
+  connect(network: DriverNetwork, sandbox: Sandbox, veth: Veth, settings: InterfaceSettings): Promise<void>;
   /** Takes an interface away from a sandbox that goes on. */
   disconnect(network: DriverNetwork, veth: Veth): Promise<void>;
 }

@@ -6,7 +6,7 @@ export function hostDriver(): NetworkDriver {
     ensure: async () => {},
     remove: async () => {},
     open: async () => undefined,
-    connect: async () => undefined,
+    connect: async () => {},
     disconnect: async () => {},
   };
 }

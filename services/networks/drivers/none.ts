@@ -1,13 +1,13 @@
-import { makeSandbox, type SandboxDeps } from "../sandbox/sandbox.ts";
+import type { WarmPool } from "../sandbox/warm-pool.ts";
 import type { NetworkDriver } from "./driver.ts";
 
 /** A sandbox with nothing but its loopback. */
-export function noneDriver(deps: SandboxDeps): NetworkDriver {
+export function noneDriver({ pool }: { readonly pool: WarmPool }): NetworkDriver {
   return {
     ensure: async () => {},
     remove: async () => {},
-    open: () => makeSandbox(deps),
-    connect: async () => undefined,
+    open: () => pool.take(undefined),
+    connect: async () => {},
     disconnect: async () => {},
   };
 }

@@ -48,6 +48,15 @@ export function offsetOf(subnet: Subnet, address: Address): bigint | undefined {
   return offset >= 0n && offset < sizeOf(subnet) ? offset : undefined;
 }
 
+/** The first address names the subnet (in IPv6 all its routers), IPv4's last is the broadcast; RFC 3021 spares /31 and /32. */
+export function isUsable(subnet: Subnet, address: string): boolean {
+  const offset = offsetOf(subnet, parseAddress(address));
+  if (offset === undefined) return false;
+  const size = sizeOf(subnet);
+  if (size <= 2n) return true;
+  return offset !== 0n && (subnet.family === 6 || offset !== size - 1n);
+}
+
 export function containsSubnet(outer: Subnet, inner: Subnet): boolean {
   return inner.prefix >= outer.prefix && offsetOf(outer, inner) !== undefined;
 }
@@ -55,6 +64,18 @@ export function containsSubnet(outer: Subnet, inner: Subnet): boolean {
 /** Two subnets overlap exactly when one holds the other. */
 export function overlaps(one: Subnet, other: Subnet): boolean {
   return containsSubnet(one, other) || containsSubnet(other, one);
+}
+
+/** First and last address that can be given to somebody, of a part of the subnet. Undefined: it has none. */
+export function usableBounds(subnet: Subnet, range: Subnet): { first: string; last: string } | undefined {
+  const size = sizeOf(range);
+  const end = size - 1n;
+  const first = [0n, 1n].filter((offset) => offset < size).find((offset) => isUsable(subnet, addressAt(range, offset)));
+  const last = [end, end - 1n]
+    .filter((offset) => offset >= 0n)
+    .find((offset) => isUsable(subnet, addressAt(range, offset)));
+  if (first === undefined || last === undefined || first > last) return undefined;
+  return { first: addressAt(range, first), last: addressAt(range, last) };
 }
 
 function bitsOf(family: 4 | 6): number {

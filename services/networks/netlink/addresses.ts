@@ -5,7 +5,8 @@ import type { NetlinkSocket } from "./socket.ts";
 const RTM_NEWADDR = 20;
 const RTM_DELADDR = 21;
 const RTM_GETADDR = 22;
-const NLM_F_CREATE_EXCL = 0x400 | 0x200;
+/** What is there already stays, or is made so: configuring an interface again changes nothing. */
+const NLM_F_CREATE_REPLACE = 0x400 | 0x100;
 const IFA = { address: 1, local: 2, broadcast: 4, flags: 8 } as const;
 /** IPv6 waits a second for a duplicate that cannot exist: we give out the addresses. */
 const IFA_F_NODAD = 0x02;
@@ -18,14 +19,14 @@ export interface LinkAddress {
   readonly prefix: number;
 }
 
-/** Adds an address to a link; refused with EEXIST when the link has it. */
+/** Gives a link an address; it may have it already. */
 export function addAddress({ linkIndex, address, prefix }: LinkAddress): NetlinkRequest {
   const { family, bytes } = parseAddress(address);
   const attributes = [bytesAttribute(IFA.local, bytes), bytesAttribute(IFA.address, bytes)];
   if (family === 4 && prefix < 31) attributes.push(bytesAttribute(IFA.broadcast, lastOf(bytes, prefix)));
   if (family === 6) attributes.push(wordAttribute(IFA.flags, IFA_F_NODAD));
   const body = Buffer.concat([addressHeader(family, prefix, linkIndex), ...attributes]);
-  return { what: `add the address ${address}/${prefix}`, type: RTM_NEWADDR, flags: NLM_F_CREATE_EXCL, body };
+  return { what: `add the address ${address}/${prefix}`, type: RTM_NEWADDR, flags: NLM_F_CREATE_REPLACE, body };
 }
 
 export function deleteAddress({ linkIndex, address, prefix }: LinkAddress): NetlinkRequest {

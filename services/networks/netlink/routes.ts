@@ -7,7 +7,8 @@ import type { NetlinkSocket } from "./socket.ts";
 const RTM_NEWROUTE = 24;
 const RTM_DELROUTE = 25;
 const RTM_GETROUTE = 26;
-const NLM_F_CREATE_EXCL = 0x400 | 0x200;
+/** What is there already stays, or is made so: configuring an interface again changes nothing. */
+const NLM_F_CREATE_REPLACE = 0x400 | 0x100;
 const RTA = { destination: 1, linkIndex: 4, gateway: 5, table: 15 } as const;
 const RT_TABLE_MAIN = 254;
 const RTPROT_STATIC = 4;
@@ -30,7 +31,7 @@ export interface NewRoute {
 }
 
 export function addRoute(route: NewRoute): NetlinkRequest {
-  return routeRequest("add", RTM_NEWROUTE, NLM_F_CREATE_EXCL, route);
+  return routeRequest("add", RTM_NEWROUTE, NLM_F_CREATE_REPLACE, route);
 }
 
 export function deleteRoute(route: NewRoute): NetlinkRequest {

@@ -57,6 +57,7 @@ export function sandboxOperations(tools: SandboxTools) {
     addVeth: (request: AddVethRequest) =>
       tools.namespaces.enter(request.netnsPath, (fd) => addVeth(tools, request.veth, fd)),
     configureInterface: (request: ConfigureRequest) => configureInterface(tools, request),
+    joinBridge: (request: { readonly hostLink: string; readonly bridge: string }) => joinBridge(tools, request),
     removeVeth: (hostLink: string) => removeVeth(tools, hostLink),
     removeSandbox: (request: RemoveSandboxRequest) => removeSandbox(tools, request),
   };
@@ -99,6 +100,10 @@ function configureInterface(tools: SandboxTools, request: ConfigureRequest): voi
       ...request.gateways.map((gateway) => addRoute({ gateway, linkIndex })),
     ]);
   });
+}
+
+function joinBridge({ host }: SandboxTools, { hostLink, bridge }: { hostLink: string; bridge: string }): void {
+  host.execute([setLink(hostLink, { masterIndex: getLink(host, bridge).index })]);
 }
 
 /** 10 to 60 ms in the kernel (it waits for every CPU), so not where somebody waits. No such link is no error. */

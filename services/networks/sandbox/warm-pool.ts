@@ -1,7 +1,15 @@
 import { backoffMs } from "../../kit/backoff.ts";
 import { sleep } from "../../kit/deadlines.ts";
 import type { Logger } from "../../kit/telemetry/log.ts";
-import { type Attachment, makeSandbox, removeSandbox, type Sandbox, type SandboxDeps } from "./sandbox.ts";
+import {
+  type Attachment,
+  makeSandbox,
+  netnsPathOf,
+  newSandboxId,
+  removeSandbox,
+  type Sandbox,
+  type SandboxDeps,
+} from "./sandbox.ts";
 
 export interface WarmPoolSettings {
   /** Sandboxes that lie ready for each network. */
@@ -10,6 +18,8 @@ export interface WarmPoolSettings {
   readonly maxTotal: number;
   /** How long after a taking the pool is filled again, so that the caller's own work goes first. */
   readonly refillDelayMs: number;
+  /** Four hexadecimal digits that the ids of its sandboxes end with: another process sees whose they are. */
+  readonly mark?: string;
 }
 
 interface Shelf {
@@ -19,13 +29,15 @@ interface Shelf {
 
 /**
  * Sandboxes made before they are needed. Those in it belong to nobody: they have no rows, and are removed when the pool
- * is disposed; after a crash reconcile removes them as what no row owns. A taken one is the caller's.
+ * is disposed; after a crash reconcile removes them as what no row and no living pool owns. A taken one stays the pool's
+ * until it is settled or given back.
  */
 export class WarmPool implements AsyncDisposable {
   readonly #deps: SandboxDeps;
   readonly #settings: WarmPoolSettings;
   readonly #log: Logger;
   readonly #shelves = new Map<string, Shelf>();
+  readonly #lent = new Set<string>();
   readonly #stop = new AbortController();
   #filling: Promise<void> | undefined;
 
@@ -49,11 +61,30 @@ export class WarmPool implements AsyncDisposable {
     for (const sandbox of shelf?.ready ?? []) await removeSandbox(this.#deps, sandbox);
   }
 
-  /** A sandbox on this network, the caller's own: 0 ms from the pool, 1.2 ms when it is empty or not kept. */
-  async take(attachment: Attachment): Promise<Sandbox> {
-    const warm = this.#shelves.get(attachment.networkId)?.ready.pop();
-    if (this.#shelves.has(attachment.networkId)) this.#refill(this.#settings.refillDelayMs);
-    return warm ?? (await makeSandbox(this.#deps, attachment));
+  /**
+   * A sandbox on this network, or on none: 0 ms from the pool, 1.2 ms when it is empty or not kept. The caller settles it
+   * once a row owns it, or gives it back as it was.
+   */
+  async take(attachment: Attachment | undefined): Promise<Sandbox> {
+    const shelf = attachment === undefined ? undefined : this.#shelves.get(attachment.networkId);
+    const warm = shelf?.ready.pop();
+    if (shelf !== undefined) this.#refill(this.#settings.refillDelayMs);
+    if (warm === undefined) return await this.#make(attachment);
+    this.#lent.add(warm.netnsPath);
+    return warm;
+  }
+
+  /** It has its owner's row. */
+  settle({ netnsPath }: Sandbox): void {
+    this.#lent.delete(netnsPath);
+  }
+
+  /** Nothing was done to it. */
+  async giveBack(sandbox: Sandbox): Promise<void> {
+    const shelf = this.#shelves.get(sandbox.veths[0]?.networkId ?? "");
+    this.#lent.delete(sandbox.netnsPath);
+    if (shelf !== undefined && !this.#stop.signal.aborted) shelf.ready.push(sandbox);
+    else await removeSandbox(this.#deps, sandbox);
   }
 
   /** How many lie ready, by network: a metric, and what leakcheck subtracts. */
@@ -61,9 +92,15 @@ export class WarmPool implements AsyncDisposable {
     return new Map([...this.#shelves].map(([networkId, { ready }]) => [networkId, ready.length]));
   }
 
-  /** Mount paths of those that lie ready, which no row owns. */
+  /** Mount paths of those that are its own: they lie ready, or are taken and have no row yet. */
   paths(): ReadonlySet<string> {
-    return new Set([...this.#shelves.values()].flatMap(({ ready }) => ready.map((sandbox) => sandbox.netnsPath)));
+    const ready = [...this.#shelves.values()].flatMap((shelf) => shelf.ready.map((sandbox) => sandbox.netnsPath));
+    return new Set([...ready, ...this.#lent]);
+  }
+
+  /** The networks that it keeps sandboxes for. */
+  networks(): string[] {
+    return [...this.#shelves.keys()];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -101,9 +138,23 @@ export class WarmPool implements AsyncDisposable {
   }
 
   async #add(shelf: Shelf): Promise<void> {
-    const sandbox = await makeSandbox(this.#deps, shelf.attachment);
+    const sandbox = await this.#make(shelf.attachment);
+    this.#lent.delete(sandbox.netnsPath);
     if (this.#shelves.get(shelf.attachment.networkId) === shelf) shelf.ready.push(sandbox);
     else await removeSandbox(this.#deps, sandbox); // its network was dropped meanwhile
+  }
+
+  /** Counted as its own before it exists. */
+  async #make(attachment: Attachment | undefined): Promise<Sandbox> {
+    const id = newSandboxId(this.#settings.mark);
+    const path = netnsPathOf(this.#deps, id);
+    this.#lent.add(path);
+    try {
+      return await makeSandbox(this.#deps, attachment, id);
+    } catch (error) {
+      this.#lent.delete(path);
+      throw error;
+    }
   }
 
   #emptiest(): Shelf | undefined {

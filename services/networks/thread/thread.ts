@@ -14,6 +14,7 @@ type Waiting = { readonly resolve: (result: unknown) => void; readonly reject: (
 export class HostThread implements AsyncDisposable {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
+  readonly #whenEnded = Promise.withResolvers<CtlError>();
   #nextId = 1;
   #ended: CtlError | undefined;
 
@@ -37,6 +38,11 @@ export class HostThread implements AsyncDisposable {
       throw error;
     }
     return thread;
+  }
+
+  /** Resolves when the thread has ended, disposed or not. */
+  get ended(): Promise<CtlError> {
+    return this.#whenEnded.promise;
   }
 
   /**
@@ -79,5 +85,6 @@ export class HostThread implements AsyncDisposable {
     });
     for (const { reject } of this.#waiting.values()) reject(this.#ended);
     this.#waiting.clear();
+    this.#whenEnded.resolve(this.#ended);
   }
 }

@@ -7,13 +7,15 @@ import { bridgeDriver } from "../../../services/networks/drivers/bridge.ts";
 import type { DriverNetwork, NetworkDriver } from "../../../services/networks/drivers/driver.ts";
 import { forwardingState, turnOnForwarding } from "../../../services/networks/drivers/forwarding.ts";
 import { macOfAddress } from "../../../services/networks/ipam/mac.ts";
-import { bridgeName, type HostNames, hostNames } from "../../../services/networks/names.ts";
+import { bridgeName, type HostNames, hostNames, vethName } from "../../../services/networks/names.ts";
 import { Ruleset } from "../../../services/networks/nftables/ruleset.ts";
 import {
+  firstVeth,
   listHostObjects,
   removeSandbox,
   type Sandbox,
   type SandboxDeps,
+  type Veth,
 } from "../../../services/networks/sandbox/sandbox.ts";
 import { WarmPool } from "../../../services/networks/sandbox/warm-pool.ts";
 import { HostThread } from "../../../services/networks/thread/thread.ts";
@@ -79,7 +81,7 @@ export async function testHost(): Promise<TestHost> {
       return network;
     },
     container: async (addresses) => {
-      const sandbox = await openSandbox(driver, addresses);
+      const sandbox = await openSandbox({ ...deps, driver, pool }, addresses);
       owned.defer(() => removeSandbox(deps, sandbox));
       return sandbox;
     },
@@ -88,19 +90,28 @@ export async function testHost(): Promise<TestHost> {
 }
 
 async function openSandbox(
-  driver: NetworkDriver,
+  host: SandboxDeps & Pick<TestHost, "driver" | "pool">,
   addresses: readonly (readonly [DriverNetwork, string])[],
 ): Promise<Sandbox> {
   const [first] = addresses;
   if (first === undefined) throw new Error("a container of these tests has a network");
-  let sandbox = await driver.open(first[0]);
+  const sandbox = await host.driver.open(first[0]);
   if (sandbox === undefined) throw new Error("the bridge driver gives sandboxes");
-  for (const [network, address] of addresses) {
-    const isFirst = network === first[0];
-    const veth = await driver.connect(network, sandbox, settingsOf(network, address, isFirst));
-    if (veth !== undefined && !isFirst) sandbox = { ...sandbox, veths: [...sandbox.veths, veth] };
+  host.pool.settle(sandbox);
+  const veths: Veth[] = [];
+  for (const [position, [network, address]] of addresses.entries()) {
+    const veth =
+      position === 0
+        ? firstVeth(host, sandbox.id, network.id)
+        : {
+            networkId: network.id,
+            hostLink: vethName(host.names, randomBytes(6).toString("hex")),
+            interfaceName: `eth${position}`,
+          };
+    await host.driver.connect(network, sandbox, veth, settingsOf(network, address, position === 0));
+    veths.push(veth);
   }
-  return sandbox;
+  return { ...sandbox, veths };
 }
 
 export function settingsOf(network: DriverNetwork, address: string, hasDefaultRoute: boolean) {

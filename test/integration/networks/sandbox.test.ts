@@ -2,8 +2,13 @@ import { readdir, readFile } from "node:fs/promises";
 import { expect } from "chai";
 import { runCommand } from "../../../services/kit/command.ts";
 import { deadline } from "../../../services/kit/deadlines.ts";
-import { noneDriver } from "../../../services/networks/drivers/none.ts";
-import { listHostObjects, makeSandbox, removeSandbox } from "../../../services/networks/sandbox/sandbox.ts";
+import {
+  listHostObjects,
+  makeSandbox,
+  removeSandbox,
+  type Sandbox,
+  type Veth,
+} from "../../../services/networks/sandbox/sandbox.ts";
 import { HostThread } from "../../../services/networks/thread/thread.ts";
 import { eventually } from "../../lab/eventually.ts";
 import { rejection } from "../../lab/rejection.ts";
@@ -60,9 +65,6 @@ describe("a sandbox", () => {
     await removeSandbox(host, sandbox);
     expect(links).to.match(/^lo\s+UNKNOWN/);
     expect(links.trim().split("\n")).to.have.length(1);
-    expect(await noneDriver(host).connect({ ...(await host.network(SUBNET)) }, sandbox, emptySettings)).to.equal(
-      undefined,
-    );
   });
 
   it("goes on working when the process that made it is gone, is found again, and can be removed by what is listed", async () => {
@@ -107,7 +109,7 @@ describe("a sandbox", () => {
     const network = await host.network(SUBNET);
     const sandbox = await makeSandbox(host, { networkId: network.id, bridge: network.bridge, hasIpv6: false });
     const settings = { ...settingsOf(network, "172.30.0.2", true), gateways: ["10.99.0.1"] };
-    const error = await rejection(host.driver.connect(network, sandbox, settings));
+    const error = await rejection(host.driver.connect(network, sandbox, vethOf(sandbox), settings));
     await removeSandbox(host, sandbox);
     expect(error).to.include({ code: "UNAVAILABLE", reason: "NETNS_REFUSED" });
     expect((error as Error).message).to.include("the default route through 10.99.0.1 (Nexthop has invalid gateway)");
@@ -144,6 +146,8 @@ describe("the warm pool", () => {
     host.pool.keep(attachment);
     await eventually(() => host.pool.counts().get(network.id) === 2);
     const taken = await host.pool.take(attachment);
+    expect(host.pool.paths()).to.include(taken.netnsPath);
+    host.pool.settle(taken);
     expect(host.pool.paths()).not.to.include(taken.netnsPath);
     await eventually(() => host.pool.counts().get(network.id) === 2);
     await removeSandbox(host, taken);
@@ -182,13 +186,17 @@ describe("the warm pool", () => {
     await using agent = await startAgent(sandbox.netnsPath);
     await using here = await startAgent();
     await agent.serve("udp", 53);
-    await host.driver.connect(network, sandbox, settingsOf(network, "172.30.0.9", true));
+    await host.driver.connect(network, sandbox, vethOf(sandbox), settingsOf(network, "172.30.0.9", true));
     expect(await here.call("udp", "172.30.0.9", 53, { timeoutMs: 100 })).to.equal("172.30.0.1");
     await removeSandbox(host, sandbox);
   });
 });
 
-const emptySettings = { mac: "02:42:ac:11:00:02", addresses: [], gateways: [] };
+function vethOf({ veths }: Sandbox): Veth {
+  const [veth] = veths;
+  if (veth === undefined) throw new Error("the sandbox has no interface");
+  return veth;
+}
 
 async function inside(netnsPath: string, program: string, ...args: string[]): Promise<string> {
   const signal = deadline(5_000, `run ${program} in the sandbox`);

@@ -1,0 +1,204 @@
+import { type Db, violates } from "../kit/database.ts";
+import { CtlError, isCtlError } from "../kit/errors.ts";
+import { beginStep } from "../kit/outbox.ts";
+import type { Deps } from "./deps.ts";
+import { recordEndpointEvents } from "./events.ts";
+import { findNetworks } from "./find.ts";
+import { type Holder, type Holding, hasOutside, hostPortOf } from "./holding.ts";
+import { bringUp, reserveAll } from "./host-sandbox.ts";
+import { driverNetwork, type Network } from "./network.ts";
+import { insertNew, type NewHolder, relink } from "./new-holding.ts";
+import { portConflict, type Reserved, releaseReserved } from "./publish.ts";
+import { withdraw } from "./release.ts";
+import type { AcquireRequest } from "./requests.ts";
+import { hostResolvConf, type ResolvConf, sandboxResolvConf } from "./resolv-conf.ts";
+import { newSandboxId, type Sandbox } from "./sandbox/sandbox.ts";
+import { activateHolding, addressOwner, holdingOf, takenPorts } from "./store/holdings.ts";
+
+export interface Acquired {
+  readonly holding: Holding;
+  readonly resolvConf: string;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * A sandbox with its addresses and published ports for a container, or what it had before it was stopped. The rows are one
+ * transaction, then comes the host: what a crash in between leaves undone, doing it again does, and undoing undoes. Done
+ * again it answers the same. Throws what the parts throw, and ALREADY_EXISTS PORT_ALREADY_PUBLISHED and ADDRESS_IN_USE,
+ * INVALID_ARGUMENT NETWORK_MODE_CONFLICT, RESOURCE_EXHAUSTED NETWORK_FULL, ABORTED ACQUIRED_MEANWHILE.
+ */
+export async function acquire(request: AcquireRequest, deps: Deps, signal: AbortSignal): Promise<Acquired> {
+  using _turn = await deps.turns.take(request.holder, signal);
+  const { holding, sandbox, change } = await record(request, deps);
+  try {
+    if (change === "kept") await reserveAll(holding, deps);
+    await bringUp(holding, sandbox, deps);
+  } catch (error) {
+    await withdraw(holding, change, deps);
+    throw error;
+  }
+  return answer(holding, request, deps);
+}
+
+interface Recorded {
+  readonly holding: Holding;
+  /** What was taken from the pool for it; undefined: it had one, or has none. */
+  readonly sandbox: Sandbox | undefined;
+  readonly change: "made" | "activated" | "kept";
+}
+
+/** What a transaction meets that others change at the same time is met so often in a row by nobody. */
+const ATTEMPTS = 5;
+
+async function record(request: AcquireRequest, deps: Deps): Promise<Recorded> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await recordOnce(request, attempt, deps);
+    } catch (error) {
+      const known = await explain(error, request, deps);
+      if (known !== undefined) throw known;
+      if (attempt === ATTEMPTS) throw acquiredMeanwhile(request, error);
+    }
+  }
+}
+
+/** Row before host object, but for the sandbox: until its row is committed the pool owns it. */
+async function recordOnce(request: AcquireRequest, attempt: number, deps: Deps): Promise<Recorded> {
+  const networks = await networksOf(request, deps);
+  const sandbox = await openSandbox(networks, deps);
+  const reserved: Reserved = [];
+  try {
+    const recorded = await deps.db.transaction((tx) =>
+      recordIn(tx, { request, networks, sandbox, attempt }, reserved, deps),
+    );
+    if (sandbox !== undefined) await keepOrGiveBack(sandbox, recorded, deps);
+    return recorded;
+  } catch (error) {
+    releaseReserved(reserved, request.holder, deps);
+    // a commit whose answer was lost may have given it to its owner: then reconcile says whose it is
+    if (sandbox !== undefined && isCtlError(error, "UNAVAILABLE")) deps.pool.settle(sandbox);
+    else if (sandbox !== undefined) await deps.pool.giveBack(sandbox);
+    throw error;
+  }
+}
+
+async function keepOrGiveBack(sandbox: Sandbox, { sandbox: used }: Recorded, { pool }: Deps): Promise<void> {
+  if (used === sandbox) pool.settle(sandbox);
+  else await pool.giveBack(sandbox);
+}
+
+async function recordIn(tx: Db, wish: NewHolder, reserved: Reserved, deps: Deps): Promise<Recorded> {
+  const { request } = wish;
+  await beginStep(tx, request.operation, `acquire the networks of ${request.holder}`);
+  const held = await holdingOf(tx, deps.node, request.holder);
+  if (held === undefined) {
+    return { holding: await insertNew(tx, wish, reserved, deps), sandbox: wish.sandbox, change: "made" };
+  }
+  if (held.isActive) return { holding: held, sandbox: undefined, change: "kept" };
+  return activate(tx, held, wish, reserved, deps);
+}
+
+/** Its addresses and chosen ports are still its own; what it named by number somebody else may have by now. */
+async function activate(
+  tx: Db,
+  held: Holding,
+  { request, sandbox }: NewHolder,
+  reserved: Reserved,
+  deps: Deps,
+): Promise<Recorded> {
+  const [first] = held.endpoints;
+  const isFitting = sandbox?.veths[0]?.networkId === (first?.hostLink === "" ? undefined : first?.network.id);
+  const used = isFitting ? sandbox : undefined;
+  const netnsId = first?.network.driver === "host" ? undefined : (used?.id ?? newSandboxId());
+  const holding = relink({ ...held, holderName: request.holderName, isActive: true, netnsId }, deps);
+  for (const port of holding.ports) {
+    if (await deps.hostPorts.reserve(hostPortOf(port), holding.holder)) reserved.push(port);
+  }
+  await recordEndpointEvents(tx, "connect", holding.holder, holding.endpoints);
+  if (!(await activateHolding(tx, holding))) throw acquiredMeanwhile(request, undefined);
+  return { holding, sandbox: used, change: "activated" };
+}
+
+async function networksOf(request: AcquireRequest, deps: Deps): Promise<Network[]> {
+  const refs = request.endpoints.map(({ network }) => network);
+  const networks = await findNetworks(refs, `connect a container to ${refs.join(", ")}`, deps);
+  const alone = networks.find(({ driver }) => driver !== "bridge");
+  if (alone === undefined || networks.length === 1) return networks;
+  throw new CtlError("INVALID_ARGUMENT", {
+    reason: "NETWORK_MODE_CONFLICT",
+    what: `connect a container to ${refs.join(", ")}`,
+    why: `with the network ${alone.name} a container has no other one`,
+    fix: "name either it or the others",
+  });
+}
+
+async function openSandbox([first]: readonly Network[], { drivers }: Deps): Promise<Sandbox | undefined> {
+  return first === undefined ? undefined : await drivers[first.driver].open(driverNetwork(first));
+}
+
+/** The error to answer with; undefined: it is worth another try. */
+async function explain(error: unknown, request: AcquireRequest, { db, node }: Deps): Promise<unknown> {
+  if (violates(error, "published_ports_free")) {
+    const ports = (await holdingOf(db, node, request.holder))?.ports.map((port) => ({
+      ...port,
+      range: { from: port.hostPort, to: port.hostPort },
+    }));
+    return portConflict(ports ?? request.ports, request.holder, await takenPorts(db, node));
+  }
+  if (violates(error, "endpoints_address")) return addressConflict(request, { db, node });
+  const isPassing = ["endpoints_in_network", "sandboxes_pkey"].some((constraint) => violates(error, constraint));
+  const isDeadlock = error instanceof Error && "code" in error && error.code === "40P01";
+  return isPassing || isDeadlock ? undefined : error;
+}
+
+async function addressConflict(
+  { endpoints, holder }: AcquireRequest,
+  { db, node }: Pick<Deps, "db" | "node">,
+): Promise<CtlError | undefined> {
+  for (const { network: ref, address } of endpoints.filter((endpoint) => endpoint.address !== "")) {
+    const [network] = await findNetworks([ref], `use the address ${address}`, { db, node });
+    const owner = network === undefined ? undefined : await addressOwner(db, network.id, address);
+    if (owner === undefined || owner.holder === holder) continue;
+    return new CtlError("ALREADY_EXISTS", {
+      reason: "ADDRESS_IN_USE",
+      what: `use the address ${address} on network "${network?.name}"`,
+      why: `container ${owner.holderName === "" ? owner.holder.slice(0, 12) : `"${owner.holderName}"`} has it`,
+      fix: "name another address, or none",
+    });
+  }
+  return undefined;
+}
+
+async function answer(holding: Holding, request: AcquireRequest, { firewall }: Deps): Promise<Acquired> {
+  const { text, warning } = await resolvConfFor(holding);
+  const warnings = [
+    ...(warning === undefined ? [] : [warning]),
+    ...(request.ports.length > 0 && holding.ports.length === 0 ? [portsIgnored(holding)] : []),
+    ...(holding.ports.some(({ hostIp }) => !hostIp.startsWith("127.")) ? firewall.warnings() : []),
+  ];
+  return { holding, resolvConf: text, warnings };
+}
+
+async function resolvConfFor({ endpoints }: Holding): Promise<ResolvConf> {
+  if (endpoints.some(({ network }) => network.driver === "host")) return hostResolvConf();
+  const { text, warning } = await sandboxResolvConf();
+  // where nothing outside can be reached, nobody expects a resolver
+  return { text, warning: endpoints.some(({ network }) => hasOutside(network)) ? warning : undefined };
+}
+
+function portsIgnored({ endpoints }: Holding): string {
+  const names = endpoints.map(({ network }) => network.name).join(", ");
+  return endpoints.some(({ network }) => network.driver === "host")
+    ? "published ports are ignored: with the host's network the container's ports are the host's own"
+    : `published ports are ignored: nothing outside reaches the network ${names}`;
+}
+
+function acquiredMeanwhile({ holder }: Holder, cause: unknown): CtlError {
+  return new CtlError("ABORTED", {
+    reason: "ACQUIRED_MEANWHILE",
+    what: `acquire the networks of ${holder}`,
+    why: "others change the same networks or ports at the same time",
+    fix: "try again",
+    cause,
+  });
+}

@@ -1,0 +1,79 @@
+import type { DriverNetwork } from "./drivers/driver.ts";
+import type { HostPort } from "./host-ports.ts";
+import { type DriverName, driverNetwork, type NetworkFacts } from "./network.ts";
+import type { PortProtocol, PortRule } from "./nftables/ports.ts";
+
+/** Who keeps what is acquired, and the operation that acquires it: the idempotency key. */
+export interface Holder {
+  readonly holder: string;
+  readonly operation: string;
+}
+
+/** All that a holder has: rows, and as long as it is active the host objects that they name. */
+export interface Holding {
+  readonly holder: string;
+  readonly holderName: string;
+  readonly acquiredBy: string;
+  /** The container runs, or is being started: its sandbox and its port mappings are on the host. */
+  readonly isActive: boolean;
+  /** Name of the network namespace's mount; undefined: the host's namespace, or inactive. */
+  readonly netnsId: string | undefined;
+  /** The first has eth0. */
+  readonly endpoints: readonly Endpoint[];
+  readonly ports: readonly Port[];
+}
+
+export interface Endpoint {
+  /** 64 hexadecimal digits. */
+  readonly id: string;
+  readonly network: NetworkFacts;
+  /** Empty, as are the next three, where the network's driver gives no interface. */
+  readonly interfaceName: string;
+  readonly hostLink: string;
+  readonly address: string;
+  readonly mac: string;
+  readonly aliases: readonly string[];
+}
+
+export interface Port {
+  readonly endpointId: string;
+  /** Empty: all of the host's addresses. */
+  readonly hostIp: string;
+  readonly protocol: PortProtocol;
+  readonly hostPort: number;
+  readonly containerPort: number;
+  /** Nobody named this very port. */
+  readonly isChosen: boolean;
+}
+
+/** The mappings that an active holder has. */
+export function portRules({ endpoints, ports }: Pick<Holding, "endpoints" | "ports">): PortRule[] {
+  const addresses = new Map(endpoints.map(({ id, address }) => [id, address]));
+  return ports.map(({ endpointId, hostIp, protocol, hostPort, containerPort }) => {
+    const address = addresses.get(endpointId);
+    if (address === undefined) throw new Error(`port ${hostPort} belongs to no endpoint of its holder`);
+    return { hostIp, protocol, hostPort, address, containerPort };
+  });
+}
+
+export function hostPortOf({ hostIp, protocol, hostPort: port }: Port): HostPort {
+  return { hostIp, protocol, port };
+}
+
+/** Ports that are held against other programs: a stopped holder's too, where they are to come back. */
+export function reservedPorts({ isActive, ports }: Pick<Holding, "isActive" | "ports">): HostPort[] {
+  return ports.filter(({ isChosen }) => isActive || isChosen).map(hostPortOf);
+}
+
+/** Whose network the default route goes through: the first that leads outside. */
+export function defaultRouteEndpoint(endpoints: readonly Endpoint[]): Endpoint | undefined {
+  return endpoints.find(({ network }) => hasOutside(network));
+}
+
+export function hasOutside({ driver, isInternal }: { driver: DriverName; isInternal: boolean }): boolean {
+  return driver === "bridge" && !isInternal;
+}
+
+export function driverNetworkOf(endpoint: Endpoint): DriverNetwork {
+  return driverNetwork(endpoint.network);
+}

@@ -1,0 +1,61 @@
+import { join } from "node:path";
+import type { BootContext } from "../kit/boot.ts";
+import { deadline } from "../kit/deadlines.ts";
+import { ensureBuiltIns } from "./built-in.ts";
+import type { Deps } from "./deps.ts";
+import { bridgeDriver } from "./drivers/bridge.ts";
+import { hostDriver } from "./drivers/host.ts";
+import { noneDriver } from "./drivers/none.ts";
+import { Firewall } from "./firewall.ts";
+import { HostPorts, reservationOwner } from "./host-ports.ts";
+import { hostNames } from "./names.ts";
+import { Ruleset } from "./nftables/ruleset.ts";
+import { rebuildTable, reconcile } from "./reconcile.ts";
+import { takePoolMark } from "./sandbox/pool-mark.ts";
+import { SandboxRemovals } from "./sandbox/removals.ts";
+import { WarmPool } from "./sandbox/warm-pool.ts";
+import { addressPools, type networksSettings } from "./settings.ts";
+import { HostThread } from "./thread/thread.ts";
+import { Turns } from "./turns.ts";
+import { syncReplica } from "./upkeep.ts";
+
+/** What the operations are made of, and its owner: disposing it leaves on the host what belongs to rows. */
+export interface OwnedDeps extends AsyncDisposable {
+  readonly deps: Deps;
+}
+
+const START_TIMEOUT_MS = 30_000;
+/** A burst of runs finds its sandboxes ready; one of them costs the kernel about 100 KB. */
+const POOL = { sizePerNetwork: 4, maxTotal: 12, refillDelayMs: 100 } as const;
+
+/** The host as the rows say it should be, and what keeps it so. 60 ms. */
+export async function openHost(context: BootContext<typeof networksSettings>): Promise<OwnedDeps> {
+  const { config, db, log, nodeId: node } = context;
+  const starting = AbortSignal.any([context.signal, deadline(START_TIMEOUT_MS, "make the host's network ready")]);
+  await using undo = new AsyncDisposableStack();
+  const thread = undo.use(await HostThread.start(starting));
+  const names = hostNames(config.instance);
+  const marksDirectory = join(config.run, "networks/pools");
+  const { mark } = undo.use(await takePoolMark(marksDirectory));
+  const own = { thread, names, netnsDirectory: join(config.run, "networks/netns") };
+  const ruleset = new Ruleset(thread, names.table);
+  const pool = undo.use(new WarmPool(own, { ...POOL, mark }, log));
+  const removals = undo.use(new SandboxRemovals(own, log));
+  const hostPorts = undo.use(new HostPorts(reservationOwner(`${config.instance} ${node}`)));
+  const deps: Deps = {
+    ...own,
+    ...{ db, node, log, ruleset, pool, removals, hostPorts, mark, marksDirectory },
+    drivers: { bridge: bridgeDriver({ ...own, ruleset, pool }), host: hostDriver(), none: noneDriver({ pool }) },
+    turns: new Turns(),
+    firewall: new Firewall(ruleset),
+    addressPools: addressPools(config),
+    forwardingMarker: join(config.run, "networks/forwarding"),
+  };
+  await rebuildTable(deps);
+  await ensureBuiltIns(deps, starting);
+  await reconcile(deps, starting);
+  await syncReplica(deps, starting);
+  await deps.firewall.refresh();
+  const owned = undo.move();
+  return { deps, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}

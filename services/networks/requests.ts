@@ -1,0 +1,145 @@
+import { isIPv4, isIPv6 } from "node:net";
+import { CtlError } from "../kit/errors.ts";
+import type { Holder } from "./holding.ts";
+import type { PortRange } from "./host-ports.ts";
+import { formatAddress, parseAddress } from "./ipam/address.ts";
+import { parseMac } from "./ipam/mac.ts";
+import type { PortProtocol } from "./nftables/ports.ts";
+
+export interface AcquireRequest extends Holder {
+  /** The container's name, for showing. */
+  readonly holderName: string;
+  readonly endpoints: readonly EndpointRequest[];
+  readonly ports: readonly PortRequest[];
+}
+
+/** What a container asks for on one network. */
+export interface EndpointRequest {
+  /** Name, id or prefix. */
+  readonly network: string;
+  readonly aliases: readonly string[];
+  /** Empty: a free one, as for the MAC. */
+  readonly address: string;
+  readonly mac: string;
+}
+
+export interface PortRequest {
+  readonly containerPort: number;
+  readonly protocol: PortProtocol;
+  /** Empty: all of the host's addresses. */
+  readonly hostIp: string;
+  /** One port, or several of which a free one is taken; undefined: any. */
+  readonly range: PortRange | undefined;
+}
+
+export interface EndpointInput {
+  readonly network: string;
+  readonly aliases: readonly string[];
+  readonly ipv4Address: string;
+  readonly macAddress: string;
+}
+
+export interface PortInput {
+  readonly containerPort: number;
+  readonly protocol: string;
+  readonly hostIp: string;
+  readonly hostPort: number;
+  readonly hostPortEnd: number;
+}
+
+const PROTOCOLS = ["tcp", "udp", "sctp"] as const;
+const DEFAULT_NETWORK = "bridge";
+
+/** Throws INVALID_ARGUMENT ADDRESS_INVALID, MAC_INVALID, NETWORK_TWICE; UNIMPLEMENTED NETWORK_MODE_UNSUPPORTED. */
+export function parseEndpoints(inputs: readonly EndpointInput[]): EndpointRequest[] {
+  const requests = inputs.length === 0 ? [{ network: "", aliases: [], ipv4Address: "", macAddress: "" }] : inputs;
+  const endpoints = requests.map(({ network, aliases, ipv4Address, macAddress }) => ({
+    network: network === "" || network === "default" ? DEFAULT_NETWORK : refuseMode(network),
+    aliases,
+    address: ipv4Address === "" ? "" : parseIpv4(ipv4Address),
+    mac: macAddress === "" ? "" : parseMac(macAddress),
+  }));
+  const names = new Set(endpoints.map(({ network }) => network));
+  if (names.size < endpoints.length) throw networkTwice([...names].join(", "));
+  return endpoints;
+}
+
+/** Throws INVALID_ARGUMENT PORT_INVALID, ADDRESS_INVALID; UNIMPLEMENTED IPV6_UNSUPPORTED. The same mapping twice is one. */
+export function parsePorts(inputs: readonly PortInput[]): PortRequest[] {
+  const requests = inputs.map(parsePort);
+  const seen = new Set<string>();
+  return requests.filter((request) => {
+    const isAgain = request.range !== undefined && seen.has(JSON.stringify(request)); // a random port twice is two
+    seen.add(JSON.stringify(request));
+    return !isAgain;
+  });
+}
+
+function parsePort({ containerPort, protocol, hostIp, hostPort, hostPortEnd }: PortInput): PortRequest {
+  const known = PROTOCOLS.find((one) => one === (protocol === "" ? "tcp" : protocol));
+  if (known === undefined)
+    throw portInvalid(`${containerPort}/${protocol}`, "the protocol is none of tcp, udp and sctp");
+  if (!isPort(containerPort)) throw portInvalid(String(containerPort), "the container's port is not 1 to 65535");
+  const end = hostPortEnd === 0 ? hostPort : hostPortEnd;
+  const isRange = isPort(hostPort) && isPort(end) && end >= hostPort;
+  if (hostPort !== 0 && !isRange) throw portInvalid(`${hostPort}-${end}`, "the host's ports are not 1 to 65535");
+  return {
+    containerPort,
+    protocol: known,
+    hostIp: parseHostIp(hostIp),
+    range: hostPort === 0 ? undefined : { from: hostPort, to: end },
+  };
+}
+
+function parseHostIp(text: string): string {
+  if (text === "" || text === "0.0.0.0") return "";
+  if (!isIPv6(text)) return parseIpv4(text);
+  throw new CtlError("UNIMPLEMENTED", {
+    reason: "IPV6_UNSUPPORTED",
+    what: `publish a port on ${text}`,
+    why: "networks have no IPv6 yet",
+    fix: "name an IPv4 address of the host, or none for all of them",
+  });
+}
+
+function parseIpv4(text: string): string {
+  if (isIPv4(text)) return formatAddress(parseAddress(text).bytes);
+  throw new CtlError("INVALID_ARGUMENT", {
+    reason: "ADDRESS_INVALID",
+    what: `read the address "${text}"`,
+    why: "it is no IPv4 address",
+    fix: "write it like 172.17.0.2",
+  });
+}
+
+function isPort(port: number): boolean {
+  return Number.isInteger(port) && port >= 1 && port <= 65_535;
+}
+
+function refuseMode(network: string): string {
+  if (!network.startsWith("container:")) return network;
+  throw new CtlError("UNIMPLEMENTED", {
+    reason: "NETWORK_MODE_UNSUPPORTED",
+    what: `use the network "${network}"`,
+    why: "another container's network cannot be shared yet",
+    fix: "put both containers on one network (ctl network create)",
+  });
+}
+
+function networkTwice(names: string): CtlError {
+  return new CtlError("INVALID_ARGUMENT", {
+    reason: "NETWORK_TWICE",
+    what: `use the networks ${names}`,
+    why: "one of them is named twice",
+    fix: "name each network once",
+  });
+}
+
+function portInvalid(text: string, why: string): CtlError {
+  return new CtlError("INVALID_ARGUMENT", {
+    reason: "PORT_INVALID",
+    what: `publish the port "${text}"`,
+    why,
+    fix: "write it like 8080:80 or 127.0.0.1:8080:80/tcp",
+  });
+}

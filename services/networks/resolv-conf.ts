@@ -1,0 +1,60 @@
+import { readFile } from "node:fs/promises";
+
+export interface ResolvConf {
+  readonly text: string;
+  /** The host's resolvers are of no use inside a sandbox, and no others are known. */
+  readonly warning: string | undefined;
+}
+
+const HOST_FILE = "/etc/resolv.conf";
+/** Where systemd-resolved, which itself answers on the host's loopback, lists the resolvers that it asks. */
+const RESOLVED_FILE = "/run/systemd/resolve/resolv.conf";
+
+/** The host's resolv.conf as it is: for containers that share the host's network. */
+export async function hostResolvConf(): Promise<ResolvConf> {
+  return { text: await readOrEmpty(HOST_FILE), warning: undefined };
+}
+
+/**
+ * The host's resolv.conf for a sandbox: without resolvers that listen on the host's loopback, those of systemd-resolved
+ * in their place. Docker falls back to a public resolver where none is left; we say so instead.
+ */
+export async function sandboxResolvConf(): Promise<ResolvConf> {
+  const own = await readOrEmpty(HOST_FILE);
+  return filteredResolvConf(hasOutsideResolver(own) ? own : (await readOrEmpty(RESOLVED_FILE)) || own);
+}
+
+/** resolv.conf(5), without resolvers that a sandbox cannot reach: loopback, and IPv6, which sandboxes have not. */
+export function filteredResolvConf(text: string): ResolvConf {
+  const lines = text.split("\n").filter((line) => {
+    const resolver = resolverOf(line);
+    return resolver === undefined || isReachable(resolver);
+  });
+  const filtered = lines.join("\n").trim();
+  const isEmpty = !lines.some((line) => resolverOf(line) !== undefined);
+  return {
+    text: filtered === "" ? "" : `${filtered}\n`,
+    warning: isEmpty
+      ? `the container has no DNS resolver: ${HOST_FILE} names none that it can reach; name one with --dns`
+      : undefined,
+  };
+}
+
+function hasOutsideResolver(text: string): boolean {
+  return text
+    .split("\n")
+    .map(resolverOf)
+    .some((resolver) => resolver !== undefined && isReachable(resolver));
+}
+
+function resolverOf(line: string): string | undefined {
+  return /^\s*nameserver\s+(\S+)/.exec(line)?.[1];
+}
+
+function isReachable(resolver: string): boolean {
+  return !resolver.startsWith("127.") && !resolver.includes(":");
+}
+
+function readOrEmpty(path: string): Promise<string> {
+  return readFile(path, "utf8").catch(() => "");
+}

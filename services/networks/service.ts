@@ -1,0 +1,94 @@
+import { NetworksService } from "#proto/ctl/networks/v1/networks.ts";
+import type { BootContext, RunningService } from "../kit/boot.ts";
+import { CtlError } from "../kit/errors.ts";
+import { parseFilters } from "../kit/filters.ts";
+import { watchEvents } from "../kit/grpc/events.ts";
+import { type Handlers, implement } from "../kit/grpc/handlers.ts";
+import { parsePage } from "../kit/grpc/page.ts";
+import type { EventFeed } from "../kit/watch.ts";
+import { acquire } from "./acquire.ts";
+import { createNetwork } from "./create.ts";
+import type { Deps } from "./deps.ts";
+import { openHost } from "./host.ts";
+import { sandboxOf } from "./host-sandbox.ts";
+import { inspect } from "./inspect.ts";
+import { list, NETWORK_FILTERS } from "./list.ts";
+import { checkDriver, parseNetworkName, parseOptions } from "./network-options.ts";
+import { deactivate, release, undoAcquire } from "./release.ts";
+import { remove } from "./remove.ts";
+import { parseEndpoints, parsePorts } from "./requests.ts";
+import { acquiredMessage, holderFrom, networkMessage } from "./service/messages.ts";
+import type { networksSettings } from "./settings.ts";
+import { keepUp } from "./upkeep.ts";
+import { parsePools } from "./wanted-pool.ts";
+
+/** The service's surface and its background work, which ends with the context's signal. */
+export async function startNetworks(
+  context: BootContext<typeof networksSettings>,
+): Promise<RunningService<typeof networksSettings>> {
+  const host = await openHost(context);
+  const { deps } = host;
+  const upkeep = keepUp(deps, context.signal);
+  return {
+    services: [
+      {
+        definition: NetworksService,
+        implementation: implement(NetworksService, handlers(deps, context.feed), deps.log),
+      },
+    ],
+    [Symbol.asyncDispose]: async () => {
+      await upkeep;
+      await host[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function handlers(deps: Deps, feed: EventFeed): Handlers<typeof NetworksService> {
+  return {
+    createNetwork: async ({ name, driver, pools, options, isInternal, isAttachable, labels }, { signal }) => {
+      checkDriver(driver);
+      const request = {
+        ...{ isInternal, isAttachable, labels, options },
+        name: parseNetworkName(name),
+        pool: parsePools(pools),
+        bridge: parseOptions(options),
+      };
+      const network = await createNetwork(request, deps, signal);
+      return { network: networkMessage({ network, endpoints: [] }) };
+    },
+    listNetworks: async (request) => {
+      const page = parsePage<readonly [string]>(request, 1);
+      const { items, nextPageToken } = await list(parseFilters(request.filters, NETWORK_FILTERS), page, deps);
+      return { networks: items.map(networkMessage), nextPageToken };
+    },
+    inspectNetwork: async ({ ref }) => ({ network: networkMessage(await inspect(ref, deps)) }),
+    removeNetwork: async ({ ref, force }) => ({ id: await remove({ ref, force }, deps) }),
+    acquire: async ({ holder, holderName, endpoints, ports }, { signal }) => {
+      const wanted = { endpoints: parseEndpoints(endpoints), ports: parsePorts(ports) };
+      const acquired = await acquire({ ...holderFrom(holder), holderName, ...wanted }, deps, signal);
+      return acquiredMessage(acquired, sandboxOf(acquired.holding, deps)?.netnsPath ?? "");
+    },
+    undoAcquire: async ({ holder }, { signal }) => {
+      await undoAcquire(holderFrom(holder), deps, signal);
+      return {};
+    },
+    deactivate: async ({ holder }, { signal }) => {
+      await deactivate(named(holder), deps, signal);
+      return {};
+    },
+    release: async ({ holder }, { signal }) => {
+      await release(named(holder), deps, signal);
+      return {};
+    },
+    watch: (request, { signal }) => watchEvents(feed, request, signal),
+  };
+}
+
+function named(holder: string): string {
+  if (holder !== "") return holder;
+  throw new CtlError("INVALID_ARGUMENT", {
+    reason: "HOLDER_MISSING",
+    what: "take a container off its networks",
+    why: "the request does not say which container",
+  });
+}

@@ -1,0 +1,70 @@
+import type { Holder as HolderMessage } from "#proto/ctl/common/v1/common.ts";
+import {
+  AcquireResponse,
+  Endpoint as EndpointMessage,
+  Network as NetworkMessage,
+  PublishedPort,
+} from "#proto/ctl/networks/v1/networks.ts";
+import { CtlError } from "../../kit/errors.ts";
+import { timestampOf } from "../../kit/timestamp.ts";
+import type { Acquired } from "../acquire.ts";
+import type { Endpoint, Holder, Port } from "../holding.ts";
+import type { Inspected } from "../inspect.ts";
+import type { NetworkFacts } from "../network.ts";
+
+/** Throws INVALID_ARGUMENT HOLDER_MISSING. */
+export function holderFrom(message: HolderMessage | undefined): Holder {
+  if (message !== undefined && message.holder !== "" && message.operation !== "") return message;
+  throw new CtlError("INVALID_ARGUMENT", {
+    reason: "HOLDER_MISSING",
+    what: "connect a container to networks",
+    why: "the request does not say which container and which operation",
+  });
+}
+
+export function networkMessage({ network, endpoints }: Inspected): NetworkMessage {
+  const { createdAt, subnet, ipRange, gateway, mtu: _mtu, isMasqueraded: _isMasqueraded, ...same } = network;
+  return NetworkMessage.fromPartial({
+    ...same,
+    created: timestampOf(createdAt),
+    pools: subnet === "" ? [] : [{ subnet, ipRange, gateway }],
+    endpoints: endpoints.map((endpoint) => endpointMessage({ ...endpoint, network }, endpoint)),
+  });
+}
+
+export function acquiredMessage({ holding, resolvConf, warnings }: Acquired, netnsPath: string): AcquireResponse {
+  return AcquireResponse.fromPartial({
+    netnsPath,
+    endpoints: holding.endpoints.map((endpoint) => endpointMessage(endpoint, holding)),
+    ports: holding.ports.map(portMessage),
+    resolvConf,
+    warnings: [...warnings],
+  });
+}
+
+function endpointMessage(
+  { id, network, address, mac, aliases, interfaceName }: Omit<Endpoint, "hostLink">,
+  { holder, holderName }: { readonly holder: string; readonly holderName: string },
+): EndpointMessage {
+  return EndpointMessage.fromPartial({
+    networkId: network.id,
+    networkName: network.name,
+    endpointId: id,
+    holder,
+    holderName,
+    ipv4Address: address,
+    ipv4Prefix: address === "" ? 0 : prefixOf(network),
+    gateway: network.isInternal ? "" : network.gateway,
+    macAddress: mac,
+    aliases: [...aliases],
+    interfaceName,
+  });
+}
+
+function prefixOf({ subnet }: NetworkFacts): number {
+  return Number(subnet.split("/")[1]);
+}
+
+function portMessage({ containerPort, protocol, hostIp, hostPort }: Port): PublishedPort {
+  return PublishedPort.fromPartial({ containerPort, protocol, hostIp, hostPort });
+}
