@@ -6,6 +6,7 @@ import { Database } from "../services/kit/database.ts";
 import { deadline } from "../services/kit/deadlines.ts";
 import { CtlError } from "../services/kit/errors.ts";
 import { idempotentMethods } from "../services/kit/grpc/reflection.ts";
+import { shareMount } from "../services/kit/linux/shared-mount.ts";
 import { kitMigrations, migrate } from "../services/kit/migrate.ts";
 import { nodeId } from "../services/kit/node-id.ts";
 import { createLog, type Logger } from "../services/kit/telemetry/log.ts";
@@ -33,6 +34,8 @@ export async function runDaemon(config: DaemonConfig, reread: () => DaemonConfig
   if (!config["allow-private-mount-namespace"]) await refusePrivateMounts();
   await using _claim = await claimRunDirectory(config.run);
   await mkdir(config.root, { recursive: true, mode: 0o711 });
+  // before any service starts: one starts runtimes in a mount namespace of its own, others mount what these must see
+  for (const directory of [config.root, config.run]) await shareMount(directory);
   await using _telemetry = await startTelemetry({
     serviceName: "ctl-gateway",
     instanceId: `${config.instance}-${process.pid}`,

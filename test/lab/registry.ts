@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { chmod, copyFile, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, mkdtemp, readFile, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { gzip as gzipCallback } from "node:zlib";
@@ -97,7 +97,7 @@ async function listeningAddress(log: string): Promise<string> {
 
 /** Debian's static BusyBox with a link for each of its programs: 2 MB, all that `run busybox true` needs. */
 async function busyboxLayer(work: string): Promise<string> {
-  const root = join(work, "busybox-root");
+  const root = await mkdtemp(join(work, "busybox-root-"));
   for (const directory of ["bin", "etc", "tmp", "root", "home", "var", "usr/bin"]) {
     await mkdir(join(root, directory), { recursive: true });
   }
