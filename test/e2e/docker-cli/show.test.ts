@@ -33,7 +33,7 @@ withEachClient("what it shows of ctl", ({ engine, docker, ok, fails, inspect }) 
     expect(web).to.include({ Id: id, Name: "/web", Path: "sleep", Driver: "overlay2" });
     expect(web).to.have.nested.property("State.Status", "running");
     expect(web).to.have.nested.property("Config.Image", "busybox");
-    expect(web).to.have.deep.nested.property("HostConfig.Binds", ["data:/data"]);
+    expect(web).to.have.nested.property("Mounts[0].Name", "data");
     expect(web)
       .to.have.nested.property("NetworkSettings.Networks.bridge.IPAddress")
       .that.matches(/^\d+\.\d+\.\d+\.\d+$/);
@@ -55,19 +55,19 @@ withEachClient("what it shows of ctl", ({ engine, docker, ok, fails, inspect }) 
   });
 
   it("waits for an exit code", async () => {
-    await engine.ok("run", "-d", "--name", "c", "busybox", "sh", "-c", "sleep 0.3; exit 9");
-    expect(await ok("wait", "c")).to.equal("9");
-    expect(await ok("wait", "c")).to.equal("9");
+    await engine.ok("run", "-d", "--name", "one", "busybox", "sh", "-c", "sleep 0.3; exit 9");
+    expect(await ok("wait", "one")).to.equal("9");
+    expect(await ok("wait", "one")).to.equal("9");
     expect(await fails(1, "wait", "nope")).to.include("No such container: nope");
   });
 
   it("shows logs, processes and events", async () => {
-    await engine.ok("run", "-d", "--name", "c", "busybox", "sh", "-c", "echo out; echo err >&2; sleep 60");
-    await engine.ok("exec", "c", "true");
-    const logs = await docker("logs", "c");
+    await engine.ok("run", "-d", "--name", "one", "busybox", "sh", "-c", "echo out; echo err >&2; sleep 60");
+    await engine.ok("exec", "one", "true");
+    const logs = await docker("logs", "one");
     expect([logs.stdout, logs.stderr]).to.deep.equal(["out\n", "err\n"]);
-    expect(await ok("logs", "--tail", "1", "-t", "c")).to.match(/^(\d{4}-\d\d-\d\dT[0-9:.]+Z out)?$/);
-    expect(await ok("top", "c")).to.include("sleep 60");
+    expect(await ok("logs", "--tail", "1", "-t", "one")).to.match(/^(\d{4}-\d\d-\d\dT[0-9:.]+Z out)?$/);
+    expect(await ok("top", "one")).to.include("sleep 60");
     const events = await ok(
       "events",
       "--since",
@@ -75,7 +75,7 @@ withEachClient("what it shows of ctl", ({ engine, docker, ok, fails, inspect }) 
       "--until",
       "0s",
       "--filter",
-      "container=c",
+      "container=one",
       "--format",
       "{{.Action}}",
     );

@@ -15,66 +15,68 @@ withEachClient("what it does with ctl", ({ engine, docker, ok, fails, start, sta
   });
 
   it("runs on a terminal with its size, and detaches by keys", async () => {
-    await using shell = startOnTerminal("run", "-it", "--name", "c", "busybox", "sh");
+    await using shell = startOnTerminal("run", "-it", "--name", "one", "busybox", "sh");
     await shell.untilStdout("# ");
     shell.write("echo a$((1+1))b\n");
     await shell.untilStdout("a2b");
     shell.write("\u0010\u0011");
     await shell.exitCode();
-    expect(await inspect("inspect", "c")).to.have.nested.property("State.Running", true);
-    await using again = startOnTerminal("attach", "c");
+    expect(await inspect("inspect", "one")).to.have.nested.property("State.Running", true);
+    await using again = startOnTerminal("attach", "one");
     again.write("exit 5\n");
     expect(await again.exitCode()).to.equal(5);
   });
 
   it("runs in the background, stops, starts, restarts, kills, pauses, renames, removes", async () => {
     const script = "trap 'exit 4' TERM; echo up; while :; do sleep 0.1; done";
-    const id = await ok("run", "-d", "--name", "c", "busybox", "sh", "-c", script);
+    const id = await ok("run", "-d", "--name", "one", "busybox", "sh", "-c", script);
     expect(id).to.match(/^[0-9a-f]{64}$/);
-    await eventually(async () => (await ok("logs", "c")) === "up");
-    expect(await ok("stop", "c")).to.equal("c");
-    expect(await ok("stop", "c"), "a stopped one is left as it is").to.equal("c");
-    expect(await inspect("inspect", "c")).to.have.nested.property("State.ExitCode", 4);
-    await ok("start", "c");
-    await ok("restart", "-t", "1", "c");
-    await ok("pause", "c");
+    await eventually(async () => (await ok("logs", "one")) === "up");
+    expect(await ok("stop", "one")).to.equal("one");
+    expect(await ok("stop", "one"), "a stopped one is left as it is").to.equal("one");
+    expect(await inspect("inspect", "one")).to.have.nested.property("State.ExitCode", 4);
+    await ok("start", "one");
+    await ok("restart", "-t", "1", "one");
+    await ok("pause", "one");
     expect(await ok("ps", "--format", "{{.Status}}")).to.match(/\(Paused\)$/);
-    await ok("unpause", "c");
-    await ok("rename", "c", "d");
-    expect(await fails(1, "rm", "d")).to.match(/container is running|You cannot remove a running container/);
-    await ok("kill", "d");
-    expect(await ok("wait", "d")).to.equal("137");
-    expect(await fails(1, "kill", "d")).to.include("is not running");
-    await ok("rm", "d");
-    expect(await fails(1, "rm", "d")).to.include("No such container: d");
+    await ok("unpause", "one");
+    await ok("rename", "one", "two");
+    expect(await fails(1, "rm", "two")).to.match(/container is running|You cannot remove a running container/);
+    await ok("kill", "two");
+    expect(await ok("wait", "two")).to.equal("137");
+    expect(await fails(1, "kill", "two")).to.include("is not running");
+    await ok("rm", "two");
+    expect(await fails(1, "rm", "two")).to.include("No such container: two");
   });
 
   it("executes in a container, with its streams and exit codes", async () => {
-    await ok("run", "-d", "--name", "c", "-e", "A=1", "busybox", "sleep", "60");
-    const result = await docker("exec", "-e", "B=2", "-w", "/tmp", "c", "sh", "-c", "echo $A$B; pwd >&2; exit 6");
+    await ok("run", "-d", "--name", "one", "-e", "A=1", "busybox", "sleep", "60");
+    const result = await docker("exec", "-e", "B=2", "-w", "/tmp", "one", "sh", "-c", "echo $A$B; pwd >&2; exit 6");
     expect(result).to.deep.equal({ exitCode: 6, stdout: "12\n", stderr: "/tmp\n" });
-    await using cat = start("exec", "-i", "c", "cat");
+    await using cat = start("exec", "-i", "one", "cat");
     cat.write("piped\n");
     cat.closeStdin();
     expect(await cat.exitCode()).to.equal(0);
     expect(cat.stdout()).to.equal("piped\n");
-    expect((await docker("exec", "c", "nope")).exitCode).to.be.oneOf([126, 127]);
+    expect((await docker("exec", "one", "nope")).exitCode).to.be.oneOf([126, 127]);
     expect(await fails(1, "exec", "nope", "true")).to.include("No such container: nope");
-    await ok("kill", "c");
-    expect(await fails(1, "exec", "c", "true")).to.include("is not running");
+    await ok("kill", "one");
+    expect(await fails(1, "exec", "one", "true")).to.include("is not running");
   });
 
   it("ends with Docker's exit codes where nothing can run", async () => {
     expect(await fails(127, "run", "--rm", "busybox", "nope")).to.include("executable file not found in $PATH");
     expect(await fails(126, "run", "--rm", "busybox", "/etc")).to.match(/permission denied|is a directory/);
     expect(await fails(125, "run", "--rm", "-v", "/a:b", "busybox")).to.match(/must be absolute|invalid/);
-    await ok("run", "-d", "--name", "c", "busybox", "sleep", "60");
-    expect(await fails(125, "run", "--name", "c", "busybox")).to.include('The container name "/c" is already in use');
+    await ok("run", "-d", "--name", "one", "busybox", "sleep", "60");
+    expect(await fails(125, "run", "--name", "one", "busybox")).to.include(
+      'The container name "/one" is already in use',
+    );
   });
 
   it("follows logs", async () => {
-    await ok("run", "-d", "--name", "c", "busybox", "sh", "-c", "echo one; sleep 0.5; echo two");
-    await using logs = start("logs", "-f", "c");
+    await ok("run", "-d", "--name", "one", "busybox", "sh", "-c", "echo one; sleep 0.5; echo two");
+    await using logs = start("logs", "-f", "one");
     expect(await logs.exitCode()).to.equal(0);
     expect(logs.stdout()).to.equal("one\ntwo\n");
   });
@@ -99,13 +101,13 @@ withEachClient("what it does with ctl", ({ engine, docker, ok, fails, start, sta
     await ok("volume", "create", "--label", "a=b", "data");
     await ok("run", "--rm", "--network", "lan", "-v", "data:/data", "busybox", "sh", "-c", "echo kept > /data/f");
     expect(await ok("run", "--rm", "-v", "data:/data:ro", "busybox", "cat", "/data/f")).to.equal("kept");
-    await ok("run", "-d", "--name", "c", "--network", "lan", "-v", "data:/data", "busybox", "sleep", "60");
-    expect(await inspect("inspect", "c"))
+    await ok("run", "-d", "--name", "one", "--network", "lan", "-v", "data:/data", "busybox", "sleep", "60");
+    expect(await inspect("inspect", "one"))
       .to.have.nested.property("NetworkSettings.Networks.lan.IPAddress")
       .that.match(/^10\.231\.7\./);
     expect(await fails(1, "network", "rm", "lan")).to.include("has active endpoints");
     expect(await fails(1, "volume", "rm", "data")).to.include("volume is in use");
-    await ok("rm", "-f", "c");
+    await ok("rm", "-f", "one");
     expect(await ok("network", "ls", "-q", "--filter", "label=a=b")).to.match(/^[0-9a-f]{12}$/);
     expect(await ok("network", "rm", "lan")).to.equal("lan");
     expect(await ok("volume", "rm", "data")).to.equal("data");
