@@ -47,7 +47,10 @@ export function containerRow(container: Container, now: number, isWhole: boolean
     ID: isWhole ? id : shortId(id),
     Image: spec?.image ?? "",
     Command: quoted(isWhole ? line : ellipsis(line, 20)),
-    CreatedAt: goTime(toDate(container.created)),
+    // asked for seldom, and the first local time costs the loading of the zone
+    get CreatedAt() {
+      return goTime(toDate(container.created));
+    },
     RunningFor: humanAgo(toDate(container.created), now),
     Ports: isRunning ? portsColumn(ports, exposedPorts(container)) : "",
     State: STATE_NAMES[state] ?? "",

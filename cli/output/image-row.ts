@@ -37,7 +37,9 @@ export function imageRows(image: Image, now: number, isWhole: boolean, withDiges
     Tag: tag,
     Digest: digests.get(repository) ?? NONE,
     CreatedSince: created.getTime() === 0 ? "N/A" : humanAgo(created, now),
-    CreatedAt: goTime(created),
+    get CreatedAt() {
+      return goTime(created);
+    },
     Size: humanSize(image.sizeBytes, 3),
     Containers: String(image.leaseCount),
   }));

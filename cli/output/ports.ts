@@ -20,12 +20,18 @@ export function portsColumn(published: readonly ShownPort[], exposed: readonly s
     .filter((one) => !isPublished.has(`${one.containerPort}/${one.protocol}`));
   const sorted = [...published, ...others].sort(
     (one, other) =>
-      one.protocol.localeCompare(other.protocol) ||
-      hostAddress(one).localeCompare(hostAddress(other)) ||
+      order(one.protocol, other.protocol) ||
+      order(hostAddress(one), hostAddress(other)) ||
       one.containerPort - other.containerPort ||
       one.hostPort - other.hostPort,
   );
   return ranges(sorted).map(shownRange).join(", ");
+}
+
+/** Not localeCompare: loading the collator costs 3 ms of start. */
+function order(one: string, other: string): number {
+  if (one === other) return 0;
+  return one < other ? -1 : 1;
 }
 
 interface PortRange extends ShownPort {

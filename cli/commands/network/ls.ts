@@ -57,6 +57,8 @@ function toRow(network: Network, isWhole: boolean): Row {
       .map(([key, value]) => `${key}=${value}`)
       .join(","),
     Label: (key) => network.labels[key] ?? "",
-    CreatedAt: goTime(toDate(network.created)),
+    get CreatedAt() {
+      return goTime(toDate(network.created));
+    },
   };
 }
