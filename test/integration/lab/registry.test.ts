@@ -13,6 +13,12 @@ describe("the lab's registry", () => {
     expect((await blob.arrayBuffer()).byteLength).to.equal(layer.descriptor.size);
   });
 
+  it("takes the same image again", async () => {
+    await using registry = await testRegistry();
+    const [one, other] = [await registry.pushBusybox(), await registry.pushBusybox()];
+    expect(one.index.descriptor.digest).to.equal(other.index.descriptor.digest);
+  });
+
   it("is a server of its own for each asker, and can go down", async () => {
     await using one = await testRegistry();
     await using other = await testRegistry();
