@@ -12,6 +12,7 @@ import type { ContainerHost } from "./host.ts";
 import { afterExit, type RestartPolicy } from "./restart-policy.ts";
 import type { Serial } from "./serial.ts";
 import { type ContainerRow, containerById, recordExit, recordRestarting } from "./store/containers.ts";
+import { exitOf } from "./store/exits.ts";
 import { takeDownRootfs, takeDownRun } from "./take-down.ts";
 
 export interface ExitDeps {
@@ -36,6 +37,8 @@ export class ExitFollower implements AsyncDisposable {
   readonly #deps: ExitDeps;
   /** Runs that are being settled now, by the name of their exit file. */
   readonly #settling = new Map<string, Promise<void>>();
+  /** Those of them that somebody asked for meanwhile: the answer may have changed. */
+  readonly #again = new Set<string>();
 
   constructor(deps: ExitDeps) {
     this.#deps = deps;
@@ -66,31 +69,44 @@ export class ExitFollower implements AsyncDisposable {
 
   #begin(exit: RunExit): void {
     const key = `${exit.containerId}.${exit.run}`;
-    if (this.#settling.has(key)) return;
+    if (this.#settling.has(key)) {
+      this.#again.add(key);
+      return;
+    }
     const { log } = this.#deps;
     const settled = this.#settle(exit)
       .catch((error: unknown) => {
         const level = isUnavailable(error) ? "debug" : "warn";
         log[level]({ [attribute.containerId]: exit.containerId, err: error }, "exit not settled yet");
       })
-      .finally(() => this.#settling.delete(key));
+      .finally(() => {
+        this.#settling.delete(key);
+        if (this.#again.delete(key)) this.look(exit.containerId, exit.run);
+      });
     this.#settling.set(key, settled);
   }
 
   #settle(exit: RunExit): Promise<void> {
     const attributes = { [attribute.containerId]: exit.containerId, [attribute.exitCode]: exit.exitCode };
     return inSpan("container.exit", { attributes }, async () => {
-      const { db, exits } = this.#deps;
+      const { exits } = this.#deps;
       const row = await this.#record(exit);
-      if (row === undefined) {
-        const known = await containerById(db, exit.containerId);
-        const mayCome =
-          known !== undefined && known.run < exit.run && Date.now() - exit.finishedAt.getTime() < UNKNOWN_RUN_MS;
-        if (mayCome) return; // its start is about to be recorded
-      }
+      if (row === undefined && (await this.#mayYetCome(exit))) return;
       await this.#cleanUp(exit, row);
       await exits.forget(exit);
     });
+  }
+
+  /**
+   * An exit that was not recorded: its start is about to be, and then `look` or the next round comes back to it. Only what
+   * is recorded, or can never be, is forgotten.
+   */
+  async #mayYetCome({ containerId, run, finishedAt }: RunExit): Promise<boolean> {
+    const { db } = this.#deps;
+    if ((await exitOf(db, containerId, run)) !== undefined) return false;
+    const known = await containerById(db, containerId);
+    if (known === undefined || known.run > run) return false;
+    return known.run === run || Date.now() - finishedAt.getTime() < UNKNOWN_RUN_MS;
   }
 
   /** Undefined: it was recorded before, or its run has no row. */

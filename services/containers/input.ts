@@ -1,5 +1,5 @@
 import type { Db } from "../kit/database.ts";
-import { sleep } from "../kit/deadlines.ts";
+import { raceSignal, sleep } from "../kit/deadlines.ts";
 import { isCtlError } from "../kit/errors.ts";
 import type { Pidfds } from "../kit/linux/pidfd.ts";
 import type { ContainerPaths } from "./paths.ts";
@@ -40,8 +40,7 @@ export async function followInput(
   signal: AbortSignal,
 ): Promise<void> {
   await using stdin = new LateStdin(target, signal);
-  for await (const input of inputs) {
-    if (signal.aborted) return;
+  for await (const input of untilAborted(inputs, signal)) {
     switch (input.kind) {
       case "stdin":
         if (target.wantsStdin) await stdin.write(input.data);
@@ -60,6 +59,16 @@ export async function followInput(
     }
   }
   if (target.wantsStdin) await stdin.end();
+}
+
+/** A client may keep its side open for as long as it likes; the container's end ends it here. */
+async function* untilAborted(inputs: AsyncIterable<ClientInput>, signal: AbortSignal): AsyncGenerator<ClientInput> {
+  const iterator = inputs[Symbol.asyncIterator]();
+  while (!signal.aborted) {
+    const { done, value } = await raceSignal(iterator.next(), signal, "follow a client's input");
+    if (done === true) return;
+    yield value;
+  }
 }
 
 /** The container's stdin, opened when its monitor is there. */

@@ -18,13 +18,6 @@ import { containersServices } from "./service.ts";
 import { containersSettings } from "./settings.ts";
 import type { ContainerRow } from "./store/containers.ts";
 
-await boot({
-  name: "containers",
-  settings: containersSettings,
-  migrations: new URL("./migrations/", import.meta.url),
-  start,
-});
-
 const HOST_TIMEOUT_MS = 60_000;
 const RESUME_TIMEOUT_MS = 10_000;
 
@@ -81,3 +74,10 @@ async function start({ config, db, feed, log, nodeId: node, signal }: BootContex
 function defaultsOf(imageConfig: Buffer) {
   return imageDefaults(ImageConfig.decode(imageConfig));
 }
+
+await boot({
+  name: "containers",
+  settings: containersSettings,
+  migrations: new URL("./migrations/", import.meta.url),
+  start,
+});
