@@ -77,6 +77,8 @@ async function serve<S extends Settings>(
   const background = new AbortController();
   const context = { config, db, feed, log, nodeId: await nodeId(config.root), signal: background.signal };
   await using running = await spec.start(context);
+  // before `running` is disposed, which waits for the background work: also when the address is refused
+  using _background = { [Symbol.dispose]: () => background.abort() };
   const server = createServer(running.services);
   await listen(server.server, config.listen);
   server.health.setStatus("", "SERVING");
@@ -88,6 +90,7 @@ async function serve<S extends Settings>(
   await aborted(stop);
   log.info("service stopping");
   background.abort();
+  await feed[Symbol.asyncDispose](); // watchers would stay for ever; they go on at another replica
   await server.drain(config["drain-timeout-ms"]);
 }
 

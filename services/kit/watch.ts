@@ -99,6 +99,7 @@ export class EventFeed implements AsyncDisposable {
     const end = () => ended.resolve();
     session.on("end", end);
     this.#stopped.signal.addEventListener("abort", end, { once: true });
+    if (this.#stopped.signal.aborted) end(); // while the session was being made
     session.on("notification", () => {
       this.#wake.resolve();
       this.#wake = Promise.withResolvers<void>();
