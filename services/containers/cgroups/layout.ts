@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CtlError } from "../../kit/errors.ts";
-import { type MountEntry, readMountinfo } from "../../kit/linux/mountinfo.ts";
+import { isVisible, type MountEntry, readMountinfo } from "../../kit/linux/mountinfo.ts";
 
 export type V1Controller = "cpu" | "cpuacct" | "cpuset" | "memory" | "devices" | "freezer" | "blkio" | "pids";
 
@@ -36,7 +36,9 @@ export async function detectCgroups(): Promise<CgroupLayout> {
 }
 
 export function cgroupLayout(mounts: readonly MountEntry[]): CgroupLayout {
-  const below = mounts.filter(({ mountPoint }) => mountPoint === CGROUP_ROOT || isBelowRoot(mountPoint));
+  const below = mounts
+    .filter(({ type, mountPoint }) => type.startsWith("cgroup") && `${mountPoint}/`.startsWith(`${CGROUP_ROOT}/`))
+    .filter((mount) => isVisible(mounts, mount));
   const v1 = below.filter(({ type }) => type === "cgroup");
   const v2 = below.filter(({ type }) => type === "cgroup2").map(({ mountPoint }) => mountPoint);
   if (v1.length === 0 && v2[0] !== undefined) return { mode: "v2", root: v2[0] };
@@ -50,10 +52,6 @@ export function cgroupLayout(mounts: readonly MountEntry[]): CgroupLayout {
   }
   const hierarchies = [...new Set(v1.map(({ mountPoint }) => mountPoint))];
   return { mode: v2.length > 0 ? "hybrid" : "v1", controllers, hierarchies, unified: v2[0] };
-}
-
-function isBelowRoot(path: string): boolean {
-  return path.startsWith(`${CGROUP_ROOT}/`);
 }
 
 /** Where cgroup `path` is in each hierarchy that a runtime uses. */

@@ -4,8 +4,9 @@ import { deadline, within } from "../../kit/deadlines.ts";
 import { CtlError, isCtlError } from "../../kit/errors.ts";
 import { configText } from "../bundle/bundle.ts";
 import { capabilitiesOf, processCapabilities } from "../bundle/capabilities.ts";
+import { devicesOf } from "../bundle/devices.ts";
 import type { HostFacts } from "../bundle/host-facts.ts";
-import type { OciConfig, OciMount } from "../bundle/oci-config.ts";
+import type { OciConfig, OciMount, OciResources } from "../bundle/oci-config.ts";
 import { resolveSeccomp } from "../bundle/seccomp.ts";
 import type { CgroupLayout } from "../cgroups/layout.ts";
 import { type CgroupParent, parentPath, removeCgroups } from "../cgroups/placement.ts";
@@ -145,7 +146,9 @@ async function writeProbeBundle(request: ProbeRequest, cgroupsPath: string): Pro
     else if (stats?.isDirectory()) mounts.push(readOnlyBind(directory));
   }
   const { workDirectory: bundlePath, facts } = request;
-  const config = probeConfig({ bundlePath, rootfs, mounts, cgroupsPath, facts });
+  // crun 1.8 needs CAP_SYS_RESOURCE for v2's device rules: a host without it must show here
+  const { rules } = await devicesOf([], false);
+  const config = probeConfig({ bundlePath, rootfs, mounts, cgroupsPath, facts, resources: { devices: rules } });
   await writeFile(join(bundlePath, "config.json"), configText(config));
 }
 
@@ -159,8 +162,9 @@ function probeConfig(parts: {
   mounts: readonly OciMount[];
   cgroupsPath: string;
   facts: HostFacts;
+  resources: OciResources;
 }): OciConfig {
-  const { bundlePath, rootfs, mounts, cgroupsPath, facts } = parts;
+  const { bundlePath, rootfs, mounts, cgroupsPath, facts, resources } = parts;
   const capabilities = capabilitiesOf({ capAdd: [], capDrop: [], privileged: false }, facts.capabilities);
   const { arch, kernel, seccompProfile, hasSeccomp } = facts;
   const seccomp = hasSeccomp ? resolveSeccomp(seccompProfile, { capabilities, arch, kernel }) : undefined;
@@ -185,7 +189,7 @@ function probeConfig(parts: {
     ],
     linux: {
       namespaces: [{ type: "mount" }, { type: "pid" }, { type: "ipc" }, { type: "uts" }],
-      resources: {},
+      resources,
       cgroupsPath,
       ...(seccomp === undefined ? {} : { seccomp }),
     },

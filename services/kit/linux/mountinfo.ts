@@ -26,14 +26,30 @@ export function parseMountinfo(text: string): MountEntry[] {
     .map(parseLine);
 }
 
-/** The mount on which a path lies. Mounts made later cover earlier ones, so the last of the longest wins. */
+/** The mount on which a path lies, as the kernel resolves it: from the root through what is mounted on the way. */
 export function mountOf(entries: readonly MountEntry[], path: string): MountEntry | undefined {
-  let best: MountEntry | undefined;
-  for (const entry of entries) {
-    const covers = entry.mountPoint === "/" || path === entry.mountPoint || path.startsWith(`${entry.mountPoint}/`);
-    if (covers && entry.mountPoint.length >= (best?.mountPoint.length ?? 0)) best = entry;
-  }
-  return best;
+  const ids = new Set(entries.map(({ id }) => id));
+  let at = entries.findLast(({ parentId, mountPoint }) => !ids.has(parentId) && covers(mountPoint, path));
+  for (let next = at; next !== undefined; next = nextOnTheWay(entries, next, path)) at = next;
+  return at;
+}
+
+/** Whether a mount can be seen at its name: nothing was mounted over it, or over a directory above it, since. */
+export function isVisible(entries: readonly MountEntry[], mount: MountEntry): boolean {
+  return mountOf(entries, mount.mountPoint) === mount;
+}
+
+function nextOnTheWay(entries: readonly MountEntry[], from: MountEntry, path: string): MountEntry | undefined {
+  const onTheWay = entries.filter(({ id, parentId, mountPoint }) => {
+    return parentId === from.id && id !== from.id && covers(mountPoint, path);
+  });
+  return onTheWay.reduce<MountEntry | undefined>((nearest, entry) => {
+    return nearest === undefined || entry.mountPoint.length <= nearest.mountPoint.length ? entry : nearest;
+  }, undefined);
+}
+
+function covers(mountPoint: string, path: string): boolean {
+  return mountPoint === "/" || path === mountPoint || path.startsWith(`${mountPoint}/`);
 }
 
 function parseLine(line: string): MountEntry {

@@ -14,7 +14,7 @@ export interface SpawnRequest {
   readonly args: readonly string[];
   readonly env: readonly string[];
   readonly cwd: string;
-  /** What the child has as descriptors 0, 1, 2, …; everything else of ours is close-on-exec. */
+  /** What the child has as descriptors 0, 1, 2, …; it has no others. */
   readonly fds: readonly number[];
 }
 
@@ -36,6 +36,7 @@ export function bindSpawns(): Spawns {
     "int posix_spawn(_Out_ int *pid, const char *path, void *actions, void *attributes, const char **argv, const char **envp)",
   );
   const addDup2 = libc.func("int posix_spawn_file_actions_adddup2(void *actions, int fd, int newfd)");
+  const addCloseFrom = libc.func("int posix_spawn_file_actions_addclosefrom_np(void *actions, int fd)");
   const addChdir = libc.func("int posix_spawn_file_actions_addchdir_np(void *actions, const char *path)");
   const initActions = libc.func("int posix_spawn_file_actions_init(void *actions)");
   const destroyActions = libc.func("int posix_spawn_file_actions_destroy(void *actions)");
@@ -51,6 +52,8 @@ export function bindSpawns(): Spawns {
           if (fd < fds.length && fd !== target) throw new RangeError(`descriptor ${fd} is in the way of ${path}'s`);
           addDup2(actions, fd, target);
         }
+        // what we inherited ourselves (a script's lock) must not live as long as a monitor
+        addCloseFrom(actions, fds.length);
         addChdir(actions, cwd);
         const pid: [number] = [0];
         const errno: number = posixSpawn(pid, path, actions, attributes, [...args, null], [...env, null]);

@@ -41,8 +41,8 @@ export const signal = (what = "the test's step") => deadline(10_000, what);
 
 export type Rooms = Awaited<ReturnType<typeof openRooms>>;
 
-/** The rooms of the containers service on this host, put together as the service does, around one runtime. */
-export async function openRooms(candidate: RuntimeCandidate) {
+/** The rooms of the containers service on this host, put together as the service does, around the first runtime that works. */
+export async function openRooms(...candidates: readonly RuntimeCandidate[]) {
   await refuseHost();
   await using undo = new AsyncDisposableStack();
   const directory = undo.use(await temporaryDirectory("rooms"));
@@ -60,7 +60,7 @@ export async function openRooms(candidate: RuntimeCandidate) {
   undo.defer(async () => void (await removeCgroups(layout, [`/${testRun().name}-rooms`])));
   const stateRoot = join(directory.path, "runtime");
   const conmonPath = "/usr/bin/conmon";
-  const probe = { candidates: [candidate], conmonPath, programs, facts, layout, cgroupParent, stateRoot };
+  const probe = { candidates, conmonPath, programs, facts, layout, cgroupParent, stateRoot };
   const runtime = await probeRuntime({ ...probe, workDirectory: join(containers, "probe") }, signal("probe"));
   const exitsDirectory = join(directory.path, "exits");
   const exits = undo.use(await Exits.open(exitsDirectory, (id) => join(containers, id)));

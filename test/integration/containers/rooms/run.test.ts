@@ -31,27 +31,17 @@ for (const candidate of [CRUN, RUNC]) {
     });
 
     it("leaves no mount, cgroup, process or file behind", async () => {
-      const before = await traces(rooms);
+      const { descriptors: most, ...left } = await traces(rooms);
       const container = await startContainer(rooms, ["sleep", "1000"]);
       await container[Symbol.asyncDispose]();
       const monitor = await eventually(async () => (await monitorsOf(container.id)).length === 0);
       expect(monitor).to.equal(true);
-      expect(await traces(rooms)).to.deep.equal(before);
+      const { descriptors, ...rest } = await traces(rooms);
+      expect(rest).to.deep.equal(left);
+      expect(descriptors).to.be.at.most(most);
       for (const directory of directoriesOf(rooms.layout, container.cgroup)) {
         expect(await stat(directory).catch(() => undefined), directory).to.equal(undefined);
       }
-    });
-
-    it("goes through a layer's whole way in the time it was measured for", async () => {
-      const times: number[] = [];
-      for (let round = 0; round < 5; round++) {
-        const begun = performance.now();
-        await using container = await startContainer(rooms, ["true"]);
-        await container.ended();
-        times.push(performance.now() - begun);
-      }
-      // generous: the machine is shared; the bench is what measures
-      expect(Math.min(...times)).to.be.lessThan(500);
     });
   });
 }
