@@ -49,6 +49,7 @@ export async function detachIdle(
   ids: readonly string[],
   { db, node, drivers }: Pick<Deps, "db" | "node" | "drivers">,
 ): Promise<void> {
+  if (ids.length === 0) return;
   await db.transaction(async (tx) => {
     for (const volume of await lockUnreferenced(tx, node, { ids })) {
       if (!isPlain(volume)) await driverNamed(drivers, volume.driver).detach(volume);

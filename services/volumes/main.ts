@@ -1,5 +1,5 @@
 import { boot } from "../kit/boot.ts";
-import { startVolumes, volumesSettings } from "./service.ts";
+import { startVolumes, volumesSettings } from "./service/start.ts";
 
 await boot({
   name: "volumes",

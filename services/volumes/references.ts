@@ -11,6 +11,7 @@ import { obtainVolumes } from "./obtain.ts";
 import { discard } from "./remove.ts";
 import {
   adoptVolumes,
+  type DroppedReference,
   deleteReferences,
   insertReferences,
   lockUnreferenced,
@@ -89,30 +90,37 @@ export async function undoAcquire(owner: Holder, deps: Deps): Promise<void> {
     await discardUnlessBusy(tx, made, deps);
     return references;
   });
-  await detachIdle(released, deps);
+  await detachIdle(mountedIds(released), deps);
 }
 
 /**
- * Gives back all that the holder has; with `removeAnonymous` also the volumes without a name that nobody else refers to.
+ * Gives back all that the holder has; with `remove` also the volumes without a name that nobody else refers to.
  * A volume that cannot be removed stays, and the log says why.
  */
-export async function release(holder: string, removeAnonymous: "keep" | "remove", deps: Deps): Promise<void> {
+export async function release(holder: string, anonymous: "keep" | "remove", deps: Deps): Promise<void> {
   const released = await deps.db.transaction(async (tx) => {
-    const ids = await dropReferences(tx, holder, deps);
-    if (ids.length > 0) await adoptVolumes(tx, ids); // it was used: what made it is past undoing
-    if (removeAnonymous === "keep" || ids.length === 0) return ids;
-    const unreferenced = await lockUnreferenced(tx, deps.node, { ids });
-    await discardUnlessBusy(
-      tx,
-      unreferenced.filter((volume) => volume.isAnonymous),
-      deps,
-    );
-    return ids;
+    const dropped = await dropReferences(tx, holder, deps);
+    const ids = dropped.map(({ volumeId }) => volumeId);
+    if (ids.length === 0) return dropped;
+    await adoptVolumes(tx, ids); // they were used: what made them is past undoing
+    if (anonymous === "remove") {
+      const unreferenced = await lockUnreferenced(tx, deps.node, { ids });
+      await discardUnlessBusy(
+        tx,
+        unreferenced.filter(({ isAnonymous }) => isAnonymous),
+        deps,
+      );
+    }
+    return dropped;
   });
-  await detachIdle(released, deps);
+  await detachIdle(mountedIds(released), deps);
 }
 
-async function dropReferences(tx: Db, holder: string, deps: Deps, operation?: string): Promise<string[]> {
+function mountedIds(dropped: readonly DroppedReference[]): string[] {
+  return dropped.filter(({ hasOptions }) => hasOptions).map(({ volumeId }) => volumeId);
+}
+
+async function dropReferences(tx: Db, holder: string, deps: Deps, operation?: string): Promise<DroppedReference[]> {
   const dropped = await deleteReferences(tx, deps.node, holder, operation);
   for (const { name, driver } of dropped) {
     await recordEvent(tx, SCHEMA, {
@@ -122,7 +130,7 @@ async function dropReferences(tx: Db, holder: string, deps: Deps, operation?: st
       attributes: { driver, container: holder },
     });
   }
-  return dropped.map(({ volumeId }) => volumeId);
+  return dropped;
 }
 
 async function discardUnlessBusy(tx: Db, volumes: readonly Volume[], deps: Deps): Promise<void> {

@@ -1,55 +1,25 @@
 import { VolumesService } from "#proto/ctl/volumes/v1/volumes.ts";
-import type { BootContext, RunningService } from "../kit/boot.ts";
-import type { Settings } from "../kit/config.ts";
 import { parseFilters } from "../kit/filters.ts";
 import { watchEvents } from "../kit/grpc/events.ts";
 import { type Handlers, implement } from "../kit/grpc/handlers.ts";
 import { parsePage } from "../kit/grpc/page.ts";
+import type { BoundService } from "../kit/grpc/server.ts";
 import type { EventFeed } from "../kit/watch.ts";
 import { acquire } from "./acquire.ts";
-import { createCopySyscalls } from "./copy-up/syscalls.ts";
 import { copyUp } from "./copy-up.ts";
 import { createVolume } from "./create.ts";
 import type { Deps } from "./deps.ts";
-import { DEFAULT_DRIVER } from "./drivers/driver.ts";
-import { makeTopDirectories, volumeDirectories } from "./drivers/local/directories.ts";
-import { createLocalDriver } from "./drivers/local.ts";
 import { inspect } from "./inspect.ts";
 import { list, VOLUME_FILTERS } from "./list.ts";
 import { parseMounts } from "./mounts/mount.ts";
 import { release, undoAcquire } from "./references.ts";
 import { remove } from "./remove.ts";
 import { holderFrom, mountFrom, mountMessage, volumeMessage } from "./service/messages.ts";
-import { keepUp } from "./upkeep.ts";
 import { parseVolumeName } from "./volume.ts";
 
-/** None beside the kit's. */
-export const volumesSettings = {} as const satisfies Settings;
-
-/** The service's surface and its background work, which ends with the context's signal. */
-export async function startVolumes(
-  context: BootContext<typeof volumesSettings>,
-): Promise<RunningService<typeof volumesSettings>> {
-  const directories = volumeDirectories(context.config.root);
-  await makeTopDirectories(directories);
-  const deps: Deps = {
-    db: context.db,
-    node: context.nodeId,
-    drivers: new Map([[DEFAULT_DRIVER, createLocalDriver(directories)]]),
-    calls: createCopySyscalls(),
-    log: context.log,
-  };
-  const upkeep = keepUp(deps, directories, context.signal);
-  return {
-    services: [
-      { definition: VolumesService, implementation: implement(VolumesService, handlers(deps, context.feed), deps.log) },
-    ],
-    [Symbol.asyncDispose]: () => upkeep,
-  };
-}
-
-function handlers(deps: Deps, feed: EventFeed): Handlers<typeof VolumesService> {
-  return {
+/** The surface: a request becomes narrow types, an operation does the work, its result becomes the answer. */
+export function volumesService(deps: Deps, feed: EventFeed): BoundService {
+  const handlers: Handlers<typeof VolumesService> = {
     createVolume: async ({ name, driver, options, labels }) => {
       const request = {
         name: unlessEmpty(name, parseVolumeName),
@@ -82,6 +52,7 @@ function handlers(deps: Deps, feed: EventFeed): Handlers<typeof VolumesService> 
     },
     watch: (request, { signal }) => watchEvents(feed, request, signal),
   };
+  return { definition: VolumesService, implementation: implement(VolumesService, handlers, deps.log) };
 }
 
 function unlessEmpty<T>(text: string, parse: (text: string) => T): T | undefined {

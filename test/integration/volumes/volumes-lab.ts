@@ -10,7 +10,7 @@ import { createCopySyscalls } from "../../../services/volumes/copy-up/syscalls.t
 import type { Deps } from "../../../services/volumes/deps.ts";
 import { type VolumeDirectories, volumeDirectories } from "../../../services/volumes/drivers/local/directories.ts";
 import { createLocalDriver } from "../../../services/volumes/drivers/local.ts";
-import { startVolumes, volumesSettings } from "../../../services/volumes/service.ts";
+import { startVolumes, volumesSettings } from "../../../services/volumes/service/start.ts";
 import { type ServiceInProcess, serviceInProcess } from "../../lab/service.ts";
 
 export type VolumesClient = ServiceClient<typeof VolumesService>;

@@ -1,6 +1,7 @@
 import { mkdir, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
-import { hasErrno } from "../../errno.ts";
+import { CtlError } from "../../../kit/errors.ts";
+import { errnoOf, hasErrno } from "../../errno.ts";
 import { isVolumeName, type VolumeName } from "../../volume.ts";
 import type { DriverVolume } from "../driver.ts";
 
@@ -40,17 +41,24 @@ export async function makeTopDirectories(directories: VolumeDirectories): Promis
 /** How a directory came to be there: it was, it is back from the trash, it is new and empty. */
 export type DirectoryOrigin = "there" | "restored" | "made";
 
-/** The volume's directory is there afterwards. What a removal that was rolled back had put into the trash comes back. */
+/**
+ * The volume's directory is there afterwards. What a removal that was rolled back had put into the trash comes back.
+ * Throws RESOURCE_EXHAUSTED VOLUME_DIRECTORY_REFUSED: the disk is full, or read-only.
+ */
 export async function ensureDirectory(
   directories: VolumeDirectories,
   volume: Pick<DriverVolume, "id" | "name">,
 ): Promise<DirectoryOrigin> {
   if (hasData(await contentsOf(directories, volume))) return "there";
   if (await moved(trashOf(directories, volume), directoryOf(directories, volume))) return "restored";
-  // a container's user passes through, and reads the names in the volume: Docker's modes
-  await mkdir(directoryOf(directories, volume), { mode: 0o701 }).catch(unlessThere);
-  await mkdir(dataOf(directories, volume), { mode: 0o755 }).catch(unlessThere);
-  return "made";
+  try {
+    // a container's user passes through, and reads the names in the volume: Docker's modes
+    await mkdir(directoryOf(directories, volume), { mode: 0o701 }).catch(unlessThere);
+    await mkdir(dataOf(directories, volume), { mode: 0o755 }).catch(unlessThere);
+    return "made";
+  } catch (error) {
+    throw directoryRefused(dataOf(directories, volume), error);
+  }
 }
 
 /** False: it was not there. */
@@ -103,4 +111,15 @@ export function hasData(contents: readonly string[]): boolean {
 
 function unlessThere(error: unknown): void {
   if (!hasErrno(error, "EEXIST")) throw error;
+}
+
+function directoryRefused(path: string, cause: unknown): unknown {
+  if (errnoOf(cause) === "") return cause;
+  return new CtlError("RESOURCE_EXHAUSTED", {
+    reason: "VOLUME_DIRECTORY_REFUSED",
+    what: `make the volume's directory ${path}`,
+    why: `the host says ${errnoOf(cause)}`,
+    fix: "make space on that disk (ctl system df), or look at the host's log",
+    cause,
+  });
 }

@@ -4,6 +4,8 @@ import { CtlError } from "../../../kit/errors.ts";
 import { lastErrno, loadLibc, SyscallError } from "../../../kit/linux/libc.ts";
 import { bindUnmount, MountFlag } from "../../../kit/linux/mount.ts";
 import { readMountinfo } from "../../../kit/linux/mountinfo.ts";
+import { attribute } from "../../../kit/telemetry/attributes.ts";
+import { inSpan } from "../../../kit/telemetry/trace.ts";
 import type { LocalMount } from "./options.ts";
 
 /** Mounts what a volume's options say. */
@@ -23,16 +25,14 @@ export function createMounting(): Mounting {
   return {
     mount: async (wanted, target, signal) => {
       if (await isMounted(target)) return;
-      try {
-        const data = await withAddress(wanted.data, signal);
-        await raceSignal(mount({ ...wanted, target, data }), signal, `mount ${wanted.device}`);
-        const restricted = wanted.flags & ~BIND_FLAGS;
-        if (!wanted.isBind || restricted === 0) return;
-        await mount({ ...wanted, target, data, flags: MountFlag.bind | MountFlag.remount | restricted });
-      } catch (error) {
-        await unmount(target); // never half of what was asked for: writable where read-only was wanted
-        throw mountRefused(wanted, error);
-      }
+      await inSpan("volume.mount", { attributes: { [attribute.path]: target } }, async () => {
+        try {
+          await mountWhole(wanted, target, mount, signal);
+        } catch (error) {
+          await unmount(target); // never half of what was asked for: writable where read-only was wanted
+          throw mountRefused(wanted, error);
+        }
+      });
     },
     unmount: async (target) => {
       try {
@@ -43,6 +43,14 @@ export function createMounting(): Mounting {
       }
     },
   };
+}
+
+async function mountWhole(wanted: LocalMount, target: string, mount: PoolMount, signal: AbortSignal): Promise<void> {
+  const data = await withAddress(wanted.data, signal);
+  await raceSignal(mount({ ...wanted, target, data }), signal, `mount ${wanted.device}`);
+  const restricted = wanted.flags & ~BIND_FLAGS;
+  if (!wanted.isBind || restricted === 0) return;
+  await mount({ ...wanted, target, data, flags: MountFlag.bind | MountFlag.remount | restricted });
 }
 
 export async function isMounted(path: string): Promise<boolean> {
@@ -56,16 +64,10 @@ export async function hasMountWithin(path: string): Promise<boolean> {
   );
 }
 
-interface PoolMount {
-  readonly device: string;
-  readonly target: string;
-  readonly type: string;
-  readonly flags: number;
-  readonly data: string;
-}
+type PoolMount = (request: Omit<LocalMount, "isBind"> & { readonly target: string }) => Promise<void>;
 
 /** mount(2) on libuv's pool: a server that does not answer keeps one of its threads, never the service. */
-function mountInPool(): (request: PoolMount) => Promise<void> {
+function mountInPool(): PoolMount {
   const call = loadLibc().func("int mount(const char *, const char *, const char *, unsigned long, const char *)");
   return async ({ device, target, type, flags, data }) => {
     const { promise, resolve, reject } = Promise.withResolvers<void>();

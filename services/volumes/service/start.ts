@@ -1,0 +1,32 @@
+import type { BootContext, RunningService } from "../../kit/boot.ts";
+import type { Settings } from "../../kit/config.ts";
+import { createCopySyscalls } from "../copy-up/syscalls.ts";
+import type { Deps } from "../deps.ts";
+import { DEFAULT_DRIVER } from "../drivers/driver.ts";
+import { makeTopDirectories, volumeDirectories } from "../drivers/local/directories.ts";
+import { createLocalDriver } from "../drivers/local.ts";
+import { volumesService } from "../service.ts";
+import { keepUp } from "../upkeep.ts";
+
+/** None beside the kit's. */
+export const volumesSettings = {} as const satisfies Settings;
+
+/** The service's surface and its background work, which ends with the context's signal. */
+export async function startVolumes(
+  context: BootContext<typeof volumesSettings>,
+): Promise<RunningService<typeof volumesSettings>> {
+  const directories = volumeDirectories(context.config.root);
+  await makeTopDirectories(directories);
+  const deps: Deps = {
+    db: context.db,
+    node: context.nodeId,
+    drivers: new Map([[DEFAULT_DRIVER, createLocalDriver(directories)]]),
+    calls: createCopySyscalls(),
+    log: context.log,
+  };
+  const upkeep = keepUp(deps, directories, context.signal);
+  return {
+    services: [volumesService(deps, context.feed)],
+    [Symbol.asyncDispose]: () => upkeep,
+  };
+}
