@@ -65,7 +65,8 @@ async function forward(session: Session, onDetach: () => void): Promise<void> {
       onDetach();
       return;
     }
-    if (hasStdin) input.closeStdin();
+    // a terminal's input stays open for who attaches next
+    if (hasStdin && !session.isTty) input.closeStdin();
     await probeUntilOver(session);
   } catch {
     // a connection that broke: its request's signal ends the session

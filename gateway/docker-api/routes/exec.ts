@@ -1,12 +1,17 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
-import { type ExecRequest, ExecSpec, type InspectExecResponse } from "#proto/ctl/containers/v1/containers.ts";
+import {
+  type ExecRequest,
+  ExecSpec,
+  type InspectExecResponse,
+  OutputStream,
+} from "#proto/ctl/containers/v1/containers.ts";
 import { type CtlError, isCtlError } from "../../../services/kit/errors.ts";
 import { json, nothing } from "../answer.ts";
 import { jsonBody, optionalJsonBody } from "../body.ts";
 import { type DockerApiDeps, endableCall } from "../deps.ts";
 import { errorAnswer } from "../errors.ts";
-import { streamType } from "../framing.ts";
+import { encoderFor, streamType } from "../framing.ts";
 import { hijack } from "../hijack.ts";
 import { invalidRequest } from "../query.ts";
 import { carry } from "../session.ts";
@@ -106,7 +111,8 @@ async function startAttached(body: StartExecBody, { request, reply, deps, sessio
     await carry({ raw, input, events, endCall: end, isTty, hasStdin: spec?.stdin ?? false, wants: () => true });
     return;
   }
-  await raw.write(Buffer.from(`${errorAnswer(failure, request.params.id).message}\r\n`));
+  const { message } = errorAnswer(failure, request.params.id);
+  await raw.write(encoderFor(isTty)(OutputStream.STDOUT, Buffer.from(`${message}\r\n`)));
   raw.end();
 }
 

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from "fastify";
+import { isCtlError } from "../../../services/kit/errors.ts";
 import { nothing } from "../answer.ts";
 import type { ApiCall, DockerApiDeps } from "../deps.ts";
 import { flag, integer, invalidRequest, text } from "../query.ts";
@@ -11,7 +12,7 @@ const patient = (call: ApiCall) => ({ ...call, timeoutMs: Number.POSITIVE_INFINI
 export function lifecycleRoutes(app: FastifyInstance, deps: DockerApiDeps): void {
   const { containers, engine } = deps;
   app.post<ById>("/containers/:id/start", async (request, reply) => {
-    const { changed } = await engine.startContainer({ ref: request.params.id }, request.call);
+    const changed = await start(request.params.id, deps, request.call);
     return nothing(reply, changed ? 204 : 304);
   });
   app.post<ById>("/containers/:id/stop", async (request, reply) => {
@@ -47,6 +48,22 @@ export function lifecycleRoutes(app: FastifyInstance, deps: DockerApiDeps): void
     await engine.removeContainer({ ref: request.params.id, force, volumes }, request.call);
     return nothing(reply);
   });
+}
+
+/** One that removes itself does so too when it cannot be started: the client is waiting for its removal by then. */
+async function start(ref: string, { containers, engine }: DockerApiDeps, call: ApiCall): Promise<boolean> {
+  const { container } = await containers.inspectContainer({ ref, withSize: false }, call);
+  const id = container?.id ?? ref;
+  try {
+    return (await engine.startContainer({ ref: id }, call)).changed;
+  } catch (error) {
+    const isRefused =
+      isCtlError(error) && !isCtlError(error, "ABORTED", "UNAVAILABLE", "CANCELLED", "DEADLINE_EXCEEDED");
+    if (isRefused && container?.spec?.autoRemove) {
+      await engine.removeContainer({ ref: id, force: false, volumes: true }, call).catch(() => {});
+    }
+    throw error;
+  }
 }
 
 function stopping(request: { params: ById["Params"]; query: ById["Querystring"] }) {
