@@ -29,6 +29,7 @@ export async function startNetworks(
   const host = await openHost(context);
   const { deps } = host;
   const upkeep = keepUp(deps, context.signal);
+  endWithThread(deps, context.signal);
   return {
     services: [
       {
@@ -41,6 +42,13 @@ export async function startNetworks(
       await host[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Without its thread the service can do nothing: an error that nobody catches ends the process, and it is started anew. */
+function endWithThread({ thread }: Deps, signal: AbortSignal): void {
+  void thread.ended.then((error) => {
+    if (!signal.aborted) throw error;
+  });
 }
 
 function handlers(deps: Deps, feed: EventFeed): Handlers<typeof NetworksService> {

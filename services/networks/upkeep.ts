@@ -11,6 +11,7 @@ import { allNetworks } from "./store/networks.ts";
 
 const LOOK_MS = 1_000;
 const FIREWALL_MS = 10_000;
+const TAKEOVER_MS = 2_000;
 const RECONCILE_MS = 60_000;
 const EVENTS_KEPT = 100_000;
 
@@ -53,7 +54,8 @@ async function keepReplica(deps: Deps, signal: AbortSignal): Promise<void> {
 
 /** The node's table is looked at each second: who flushes the host's rules flushes ours with them. */
 async function keepNode(deps: Deps, signal: AbortSignal): Promise<void> {
-  for (let next = 0; !signal.aborted; await sleep(LOOK_MS, signal)) {
+  // each replica has reconciled when it started; what one leaves that dies with the duty waits so long
+  for (let next = performance.now() + TAKEOVER_MS; !signal.aborted; await sleep(LOOK_MS, signal)) {
     const isIntact = await deps.ruleset.isIntact();
     if (!isIntact) {
       await rebuildTable(deps);

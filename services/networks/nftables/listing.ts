@@ -56,6 +56,22 @@ export function parseDroppingChains(json: string, ownTable: string): DroppingCha
     .map(({ family, table, name }) => ({ family, table, chain: name }));
 }
 
+/** Whether a chain (from `list chain`) has a rule that accepts every translated packet, wherever it stands. */
+export function acceptsTranslated(json: string): boolean {
+  return rulesOf(json).some(({ text }) => {
+    const [condition, verdict, ...others] = z
+      .array(z.unknown())
+      .parse(JSON.parse(text))
+      .filter((one) => !isCounter(one));
+    const isAccept = typeof verdict === "object" && verdict !== null && "accept" in verdict;
+    return isAccept && others.length === 0 && /"ct": ?\{"key": ?"status"\}.*(dnat|32)/.test(JSON.stringify(condition));
+  });
+}
+
+function isCounter(statement: unknown): boolean {
+  return typeof statement === "object" && statement !== null && "counter" in statement;
+}
+
 interface RuleText {
   readonly chain: string;
   readonly text: string;

@@ -2,7 +2,7 @@ import { CtlError } from "../../kit/errors.ts";
 import { inSpan } from "../../kit/telemetry/trace.ts";
 import type { HostThread } from "../thread/thread.ts";
 import type { BridgeRules } from "./bridges.ts";
-import { type DroppingChain, parseDroppingChains, parseTable, tableFingerprint } from "./listing.ts";
+import { acceptsTranslated, type DroppingChain, parseDroppingChains, parseTable, tableFingerprint } from "./listing.ts";
 import { isSamePort, isSameTarget, type PortRule, portElements, portKey, portMap } from "./ports.ts";
 import { addBridgeScript, rebuildScript, removeBridgeScript, removeTableScript, type TableState } from "./table.ts";
 
@@ -124,9 +124,17 @@ export class Ruleset {
     return this.#alone(() => this.#apply(removeTableScript(this.#table)));
   }
 
-  /** Chains that are not ours and drop what is forwarded by default: published ports need their owner's word. */
+  /**
+   * Chains that are not ours and drop what is forwarded by default: published ports need their owner's word. Those in which
+   * a rule accepts what was translated have it.
+   */
   async droppingChains(): Promise<DroppingChain[]> {
-    return parseDroppingChains(await this.#list("list chains", "json"), this.#table);
+    const dropping: DroppingChain[] = [];
+    for (const one of parseDroppingChains(await this.#list("list chains", "json"), this.#table)) {
+      const rules = await this.#list(`list chain ${one.family} ${one.table} ${one.chain}`, "json");
+      if (!acceptsTranslated(rules)) dropping.push(one);
+    }
+    return dropping;
   }
 
   /** `get element` answers in text only (nft 1.0.6), the element as it was added. */

@@ -82,9 +82,7 @@ export class WarmPool implements AsyncDisposable {
   /** Nothing was done to it. */
   async giveBack(sandbox: Sandbox): Promise<void> {
     const shelf = this.#shelves.get(sandbox.veths[0]?.networkId ?? "");
-    this.#lent.delete(sandbox.netnsPath);
-    if (shelf !== undefined && !this.#stop.signal.aborted) shelf.ready.push(sandbox);
-    else await removeSandbox(this.#deps, sandbox);
+    await this.#shelve(sandbox, shelf);
   }
 
   /** How many lie ready, by network: a metric, and what leakcheck subtracts. */
@@ -139,9 +137,16 @@ export class WarmPool implements AsyncDisposable {
 
   async #add(shelf: Shelf): Promise<void> {
     const sandbox = await this.#make(shelf.attachment);
+    // its network may have been dropped meanwhile
+    await this.#shelve(sandbox, this.#shelves.get(shelf.attachment.networkId) === shelf ? shelf : undefined);
+  }
+
+  /** One that was given back while another was made for its place is one too many. */
+  async #shelve(sandbox: Sandbox, shelf: Shelf | undefined): Promise<void> {
     this.#lent.delete(sandbox.netnsPath);
-    if (this.#shelves.get(shelf.attachment.networkId) === shelf) shelf.ready.push(sandbox);
-    else await removeSandbox(this.#deps, sandbox); // its network was dropped meanwhile
+    const hasRoom = shelf !== undefined && shelf.ready.length < this.#settings.sizePerNetwork;
+    if (hasRoom && !this.#stop.signal.aborted) shelf.ready.push(sandbox);
+    else await removeSandbox(this.#deps, sandbox);
   }
 
   /** Counted as its own before it exists. */
