@@ -1,6 +1,6 @@
 /**
  * Makes services/containers/bundle/seccomp-profile.json from the seccomp.json of Debian's package
- * golang-github-containers-common, narrowed to what Docker allows by default (docs/decisions/0013-seccomp-profile.md):
+ * golang-github-containers-common, narrowed to what Docker allows by default (docs/decisions/0003-seccomp-profile.md):
  *
  *   node deploy/scripts/seccomp-profile.ts /usr/share/containers/seccomp.json >services/containers/bundle/seccomp-profile.json
  *   biome check --write services/containers/bundle/seccomp-profile.json

@@ -46,7 +46,7 @@ export interface SeccompFacts {
 
 const NATIVE = { amd64: "SCMP_ARCH_X86_64", arm64: "SCMP_ARCH_AARCH64" } as const;
 
-/** Ours: Debian's containers-common, narrowed to Docker's (docs/decisions/0013-seccomp-profile.md). */
+/** Ours: Debian's containers-common, narrowed to Docker's (docs/decisions/0003-seccomp-profile.md). */
 export async function defaultSeccompProfile(): Promise<SeccompProfile> {
   return parseSeccompProfile(await readFile(new URL("./seccomp-profile.json", import.meta.url), "utf8"));
 }

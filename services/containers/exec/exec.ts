@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { join } from "node:path";
-import { sleep } from "../../kit/deadlines.ts";
+import { deadline, raceSignal, sleep } from "../../kit/deadlines.ts";
 import { bindPidfds } from "../../kit/linux/pidfd.ts";
 import { configText } from "../bundle/bundle.ts";
 import type { OciProcess } from "../bundle/oci-config.ts";
@@ -11,6 +11,7 @@ import { runtimeError } from "../runtime/runtime-errors.ts";
 import { killTree } from "./kill-tree.ts";
 
 const PID_LOOK_MS = 1;
+const END_MS = 10_000;
 const MOST_ERROR_BYTES = 16 * 1024;
 
 export interface ExecRequest {
@@ -25,7 +26,7 @@ export interface ExecRequest {
 /**
  * A process executed in a container for a client that waits for it: pipes to the runtime's `exec`, which is our child,
  * so output is exact, apart by stream, and never faster than it is read. It ends with its client: disposing kills what
- * is left of it. See docs/decisions/0015-exec-with-pipes.md.
+ * is left of it. See docs/decisions/0005-exec-with-pipes.md.
  */
 export interface ExecSession extends AsyncDisposable {
   /** Of its first process, in the host's PID namespace. */
@@ -157,12 +158,12 @@ async function firstBytes(stream: Socket): Promise<string> {
   return text;
 }
 
-/** Whatever is left of it: its process and the descendants that it still has, then the runtime's. Idempotent. */
+/** Whatever is left of it: its process with the descendants that it still has, then the runtime's. Idempotent. */
 async function endExec({ child, exitCode, hasEnded }: RunningExec, files: ExecFiles): Promise<void> {
-  if (!hasEnded()) {
-    const text = await readFile(files.pid, "utf8").catch(() => "");
-    if (/^\d+\s*$/.test(text) && !hasEnded()) await killTree(Number(text));
-    await killTree(child.pid);
-  }
-  await exitCode;
+  const signal = deadline(END_MS, "end an exec");
+  const text = hasEnded() ? "" : await readFile(files.pid, "utf8").catch(() => "");
+  if (/^\d+\s*$/.test(text) && !hasEnded()) await killTree(Number(text), signal);
+  // the runtime ends by itself when its process has; one that has not started any is killed
+  if (text === "" && !hasEnded()) await killTree(child.pid, signal);
+  await raceSignal(exitCode, signal, "end an exec");
 }

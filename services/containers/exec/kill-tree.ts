@@ -1,14 +1,20 @@
 import { readFile } from "node:fs/promises";
+import { bindPidfds, type Pidfds, type ProcessHandle } from "../../kit/linux/pidfd.ts";
 
 const SIGKILL = 9;
-const MOST_ROUNDS = 20;
 
-/** Kills a process and all its descendants, again until no new ones turn up. Those already orphaned are not found. */
-export async function killTree(pid: number): Promise<void> {
-  for (let round = 0; round < MOST_ROUNDS; round++) {
-    const tree = await descendants(pid);
-    const found = [...tree, pid].map(kill);
-    if (!found.includes(true) || tree.length === 0) return;
+/**
+ * Kills a process and all its descendants and waits until they have ended, again until no new ones turn up. Those
+ * already orphaned are not found. Rejects when the signal aborts.
+ */
+export async function killTree(pid: number, signal: AbortSignal): Promise<void> {
+  const pidfds = bindPidfds();
+  for (;;) {
+    using handles = new DisposableStack();
+    const living = [...(await descendants(pid)), pid].flatMap((one) => livingHandle(pidfds, one, handles));
+    for (const handle of living) handle.signal(SIGKILL);
+    for (const handle of living) await handle.ended(signal);
+    if (living.length === 0) return;
   }
 }
 
@@ -23,12 +29,9 @@ export async function descendants(pid: number): Promise<number[]> {
   return [...below.flat(), ...children];
 }
 
-function kill(pid: number): boolean {
-  try {
-    process.kill(pid, SIGKILL);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ESRCH") return false;
-    throw error;
-  }
+function livingHandle(pidfds: Pidfds, pid: number, owner: DisposableStack): ProcessHandle[] {
+  const handle = pidfds.open(pid);
+  if (handle === undefined) return [];
+  owner.use(handle);
+  return handle.hasEnded() ? [] : [handle];
 }

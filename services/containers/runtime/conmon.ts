@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { deadline, raceSignal } from "../../kit/deadlines.ts";
 import { CtlError } from "../../kit/errors.ts";
 import { bindPidfds } from "../../kit/linux/pidfd.ts";
@@ -14,6 +15,7 @@ const START_FD = 4;
 const LONGEST_SYNC_BYTES = 64 * 1024;
 const SIGKILL = 9;
 const ABANDON_MS = 10_000;
+const FORK_MS = 500;
 
 /** Ours in a bundle, beside conmon's `attach`, `ctl` and `winsz`. */
 export const MONITOR_PID_FILE = "conmon.pid";
@@ -50,7 +52,8 @@ export interface Monitor {
  */
 export async function createRun(monitor: Monitor, request: MonitorRequest, signal: AbortSignal): Promise<number> {
   try {
-    const pid = parseSyncLine(await startMonitor(monitor, request, signal));
+    const launch = { cwd: request.bundlePath, args: createArgs(monitor, request), place: request.place };
+    const pid = await launchMonitor(monitor, launch, signal);
     await monitor.facts.filters.learn(request.bundlePath, compiledFilterPath(monitor.runtime, request.runtimeId));
     return pid;
   } catch (error) {
@@ -60,7 +63,15 @@ export async function createRun(monitor: Monitor, request: MonitorRequest, signa
   }
 }
 
-async function startMonitor(monitor: Monitor, request: MonitorRequest, signal: AbortSignal): Promise<string> {
+/**
+ * Starts a conmon with these arguments and gives what it answers: the pid of the process that the runtime made, or the
+ * runtime's refusal as an error. `cwd` is where an OOM mark is written.
+ */
+export async function launchMonitor(
+  monitor: Pick<Monitor, "programs" | "conmonPath">,
+  { cwd, args, place }: MonitorLaunch,
+  signal: AbortSignal,
+): Promise<number> {
   const { pipes, nothing } = monitor.programs;
   using stack = new DisposableStack();
   const sync = pipes.fromChild();
@@ -70,15 +81,32 @@ async function startMonitor(monitor: Monitor, request: MonitorRequest, signal: A
   // conmon keeps its end for as long as it lives, so one line is all there is to read
   stack.defer(() => sync.reader.destroy());
   stack.defer(() => start.writer.destroy());
+  const env = [`_OCI_SYNCPIPE=${SYNC_FD}`, `_OCI_STARTPIPE=${START_FD}`];
   const fds = [nothing.fd, nothing.fd, nothing.fd, syncEnd.fd, startEnd.fd];
-  const child = await monitor.programs.start(conmonProgram(monitor, request), fds);
+  const child = await monitor.programs.start({ path: monitor.conmonPath, args, cwd, env }, fds);
   syncEnd[Symbol.dispose]();
   startEnd[Symbol.dispose]();
-  await request.place?.(child.pid);
+  try {
+    await place?.(child.pid);
+  } catch (error) {
+    // before it may go on it has started nothing, so this is all of it
+    child.kill(SIGKILL);
+    await child.reaped();
+    throw error;
+  }
   start.writer.destroy(); // to conmon an end of file here means: go on
-  const line = await raceSignal(firstLine(sync.reader), signal, "create the container's process");
-  await child.reaped(); // the process that we started has forked the one that stays
-  return line;
+  try {
+    return parseSyncLine(await raceSignal(firstLine(sync.reader), signal, "create the container's process"));
+  } finally {
+    // it ends once it has forked the conmon that stays and written that one's pid; a frozen one is not waited for
+    await Promise.race([child.reaped(), delay(FORK_MS)]);
+  }
+}
+
+export interface MonitorLaunch {
+  readonly cwd: string;
+  readonly args: readonly string[];
+  readonly place: MonitorRequest["place"];
 }
 
 /** Ends whatever a failed or interrupted create left: conmon, the runtime's child, state and cgroups. Idempotent. */
@@ -106,27 +134,28 @@ export async function readMonitorPid(bundlePath: string): Promise<number | undef
   return /^\d+$/.test(text.trim()) ? Number(text) : undefined;
 }
 
-function conmonProgram({ conmonPath, runtime }: Monitor, request: MonitorRequest) {
+function createArgs({ runtime }: Monitor, request: MonitorRequest): string[] {
   const { runtimeId, bundlePath, logPath, exitsDirectory } = request;
-  return {
-    path: conmonPath,
-    // an OOM mark is written to the cwd
-    cwd: bundlePath,
-    env: [`_OCI_SYNCPIPE=${SYNC_FD}`, `_OCI_STARTPIPE=${START_FD}`],
-    args: [
-      ...["--api-version", "1", "--cid", runtimeId, "--cuuid", runtimeId, "--name", runtimeId],
-      ...["--runtime", runtime.path, "--runtime-arg", "--root", "--runtime-arg", runtime.stateRoot],
-      ...["--bundle", bundlePath, "--full-attach"],
-      ...["--container-pidfile", join(bundlePath, CONTAINER_PID_FILE)],
-      ...["--conmon-pidfile", join(bundlePath, MONITOR_PID_FILE)],
-      ...["--exit-dir", exitsDirectory, "--log-path", `k8s-file:${logPath}`, "--log-level", "error"],
-      // a log's last lines are safe from our crashes as they are; a sync at the end only delays the exit
-      "--no-sync-log",
-      ...(request.terminal ? ["--terminal"] : []),
-      ...(request.stdin ? ["--stdin"] : []),
-      ...(request.leaveStdinOpen ? ["--leave-stdin-open"] : []),
-    ],
-  };
+  return [
+    ...commonMonitorArgs(runtime, runtimeId, bundlePath),
+    ...["--cuuid", runtimeId, "--exit-dir", exitsDirectory, "--log-path", `k8s-file:${logPath}`],
+    ...(request.terminal ? ["--terminal"] : []),
+    ...(request.stdin ? ["--stdin"] : []),
+    ...(request.leaveStdinOpen ? ["--leave-stdin-open"] : []),
+  ];
+}
+
+/** What a container's conmon and that of an exec have in common; `directory` is where it puts its files. */
+export function commonMonitorArgs(runtime: OciRuntime, runtimeId: string, directory: string): string[] {
+  return [
+    ...["--api-version", "1", "--cid", runtimeId, "--name", runtimeId, "--log-level", "error"],
+    ...["--runtime", runtime.path, "--runtime-arg", "--root", "--runtime-arg", runtime.stateRoot],
+    ...["--bundle", directory, "--full-attach"],
+    ...["--container-pidfile", join(directory, CONTAINER_PID_FILE)],
+    ...["--conmon-pidfile", join(directory, MONITOR_PID_FILE)],
+    // a log's last lines are safe from our crashes as they are; a sync at the end only delays the exit
+    "--no-sync-log",
+  ];
 }
 
 async function firstLine(reader: Socket): Promise<string> {
@@ -151,7 +180,8 @@ function parseSyncLine(line: string): number {
 
 function parseAnswer(line: string): { data: number; message: string } | undefined {
   try {
-    const { data, message } = JSON.parse(line);
+    // an exec's conmon adds its exit code in a second line
+    const { data, message } = JSON.parse(line.slice(0, line.indexOf("\n") + 1));
     return typeof data === "number" ? { data, message: typeof message === "string" ? message : "" } : undefined;
   } catch {
     return undefined;

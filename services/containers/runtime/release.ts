@@ -17,7 +17,7 @@ const { O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 /**
  * Lets a created container's first process go: it waits at `exec.fifo` in the runtime's state directory, and what the
  * runtime's `start` does is to open that FIFO's other end and to remove it. Doing so here takes 0.2 ms where the program
- * takes 4 ms (docs/decisions/0014-start-by-fifo.md). Throws FAILED_PRECONDITION RUNTIME_REFUSED.
+ * takes 4 ms (docs/decisions/0004-start-by-fifo.md). Throws FAILED_PRECONDITION RUNTIME_REFUSED.
  */
 export async function releaseRun(
   { programs, runtime }: { programs: Programs; runtime: OciRuntime },
