@@ -13,7 +13,15 @@ import {
 } from "./holding.ts";
 import { parseSubnet } from "./ipam/subnet.ts";
 import type { PortRule } from "./nftables/ports.ts";
-import { type InterfaceSettings, makeSandbox, netnsPathOf, type Sandbox, type Veth } from "./sandbox/sandbox.ts";
+import {
+  type InterfaceSettings,
+  makeSandbox,
+  netnsPathOf,
+  removeSandbox,
+  removeVeth,
+  type Sandbox,
+  type Veth,
+} from "./sandbox/sandbox.ts";
 
 /** NSFS_MAGIC of linux/magic.h: a namespace is mounted there. */
 const NSFS = 0x6e736673;
@@ -81,6 +89,8 @@ async function presentSandbox(holding: Holding, deps: Deps): Promise<Sandbox | u
   if (sandbox === undefined) return undefined;
   const [first] = holding.endpoints;
   if (!(await isNamespace(sandbox.netnsPath))) {
+    await removeSandbox(deps, sandbox); // the mount's file may be left
+    for (const veth of sandbox.veths) await removeVeth(deps, veth); // the kernel is not quick with those of a lost namespace
     const attachment = first?.network.driver === "bridge" ? attachmentOf(driverNetworkOf(first)) : undefined;
     return makeSandbox(deps, attachment, sandbox.id);
   }

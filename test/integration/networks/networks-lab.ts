@@ -31,11 +31,15 @@ export async function networksLab(flags: readonly string[] = []): Promise<Networ
     `--instance=${instance}`,
     ...flags,
   ]);
+  const networks = service.client(NetworksService);
   return {
     ...service,
     ...hostView(service.db, instance, join(service.root, "../run")),
-    networks: service.client(NetworksService),
+    networks,
     [Symbol.asyncDispose]: async () => {
+      // mounts below the directory would keep it from being removed
+      const { rows } = await service.db.query<{ holder: string }>("select holder from sandboxes");
+      for (const { holder } of rows) await networks.release({ holder }, call());
       await service[Symbol.asyncDispose]();
       await sweepInstance(instance, join(service.root, ".."));
     },
@@ -80,7 +84,7 @@ export function hostView(db: Database, instance: string, run: string): HostView 
       eventually(async () => {
         const owned = await ids("select netns_id as id from sandboxes where netns_id is not null order by 1");
         const bridges = await ids("select id from networks where driver = 'bridge'");
-        const found = await readdir(netnsDirectory).catch(() => []);
+        const found: string[] = await readdir(netnsDirectory).catch(() => []);
         const pooled = Math.min(bridges.length * POOL_SIZE, 12);
         const missing = owned.filter((id) => !found.includes(id));
         if (missing.length > 0) throw new Error(`namespaces are missing: ${missing.join(", ")}`);
@@ -104,7 +108,8 @@ export function call() {
   return { signal: deadline(10_000, "call the networks service") };
 }
 
-type Partly<T> = { [K in keyof T]?: T[K] extends (infer E extends object)[] ? Partial<E>[] : T[K] };
+/** What is left out has its default, also within lists. */
+type Partly<T> = { [K in keyof T]?: T[K] extends (infer E)[] ? Partial<E>[] : T[K] };
 
 export function acquireRequest(name: string, more: Partly<AcquireRequest> = {}): AcquireRequest {
   return AcquireRequest.fromPartial({ holder: holder(name), holderName: name, ...more });
