@@ -12,7 +12,12 @@ export interface FollowOptions {
 
 /** Our input, and our terminal, are the process's until it ends. */
 export async function follow(session: Session, options: FollowOptions): Promise<ExitStatus | "detached"> {
-  using _terminal = options.tty ? (await import("../terminal/terminal.ts")).lendTerminal(session) : undefined;
+  using owned = new DisposableStack();
+  if (options.tty) {
+    const terminal = await import("../terminal/terminal.ts");
+    owned.use(terminal.makeRaw());
+    owned.use(terminal.followSize(session));
+  }
   const failed = Promise.withResolvers<never>();
   if (options.stdin) pumpStdin(session, options.tty ? options.detachKeys : undefined).catch(failed.reject);
   return await Promise.race([session.ended, failed.promise]);

@@ -91,7 +91,9 @@ function page(answer: InfoResponse): string[] {
     ),
     ...listed(
       "Registry Mirrors",
-      answer.mirrors.map(({ registry, urls }) => `${registry}: ${urls.join(", ")}`),
+      answer.mirrors
+        .filter(({ urls }) => urls.length > 0)
+        .map(({ registry, urls }) => `${registry}: ${urls.join(", ")}`),
     ),
     ...listed("Insecure Registries", answer.insecureRegistries),
   ];

@@ -10,12 +10,15 @@ import { choiceOf } from "../values/choice.ts";
 
 type Kind = "container" | "image" | "network" | "volume";
 
+/** The version whose JSON is shown: later ones have lost fields that templates ask for (NetworkSettings.IPAddress). */
+const API = "/v1.51";
+
 /** In the order in which a name is looked up. */
 const PATHS: Readonly<Record<Kind, (ref: string, size: boolean) => string>> = {
-  container: (ref, size) => `/containers/${encodeURIComponent(ref)}/json${size ? "?size=1" : ""}`,
-  image: (ref) => `/images/${ref.split("/").map(encodeURIComponent).join("/")}/json`,
-  network: (ref) => `/networks/${encodeURIComponent(ref)}`,
-  volume: (ref) => `/volumes/${encodeURIComponent(ref)}`,
+  container: (ref, size) => `${API}/containers/${encodeURIComponent(ref)}/json${size ? "?size=1" : ""}`,
+  image: (ref) => `${API}/images/${ref.split("/").map(encodeURIComponent).join("/")}/json`,
+  network: (ref) => `${API}/networks/${encodeURIComponent(ref)}`,
+  volume: (ref) => `${API}/volumes/${encodeURIComponent(ref)}`,
 };
 const KINDS = ["container", "image", "network", "volume"] as const satisfies readonly Kind[];
 

@@ -19,7 +19,7 @@ export const rm = command({
         await context.daemon.unary(GatewayService.removeContainer, request);
       } catch (error) {
         if (!force || !isCtlError(error, "NOT_FOUND")) throw error;
-        context.stderr.text(`ctl: ${error.why}\n`);
+        context.stderr.text(`ctl: ${error.message}\n`);
         return "";
       }
       return ref;

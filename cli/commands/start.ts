@@ -44,7 +44,8 @@ async function startAttached(ref: string, wantsStdin: boolean, detachKeys: Buffe
   const { spec, id } = inspected.container ?? { spec: undefined, id: ref };
   const stdin = wantsStdin && spec?.openStdin === true;
   const tty = stdin && spec?.tty === true;
-  if (tty) await (await import("../terminal/terminal.ts")).requireTerminal(`start "${ref}" attached`);
+  const terminal = tty ? await import("../terminal/terminal.ts") : undefined;
+  await terminal?.requireTerminal(`start "${ref}" attached`);
   let hasStarted = false;
   const open = AttachOpen.fromPartial({ ref: id, stdin, stdout: true, stderr: true });
   const session = new Session({
@@ -56,6 +57,7 @@ async function startAttached(ref: string, wantsStdin: boolean, detachKeys: Buffe
     exitStatus: () => exitStatusOf(daemon, id),
   });
   await session.ready;
+  using _raw = terminal?.makeRaw();
   await startOne(id, context);
   hasStarted = true;
   const exit = await followWithSignals(session, { stdin, tty, detachKeys, passesSignals: true });

@@ -68,7 +68,8 @@ function programOf({ flags, command, env, isDetached }: Wish) {
     groups: [...flags["group-add"]],
     tty: flags.tty,
     openStdin: flags.interactive,
-    stdinOnce: flags.interactive && !isDetached,
+    // a terminal stays open for whoever attaches next
+    stdinOnce: flags.interactive && !isDetached && !flags.tty,
     init: flags.init,
   };
 }

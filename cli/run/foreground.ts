@@ -30,7 +30,11 @@ export async function runInForeground(order: ForegroundOrder, context: Context):
   const hasStdin = spec.attach.includes("stdin");
   const tty = spec.tty && hasStdin;
   if (tty) await (await import("../terminal/terminal.ts")).requireTerminal(`run ${spec.image} with a terminal`);
-  const run = openRun(order, context);
+  using terminal = new DisposableStack();
+  const run = openRun(order, context, async () => {
+    // before it starts, so that nothing that it writes first is shown wrongly
+    if (tty) terminal.use((await import("../terminal/terminal.ts")).makeRaw());
+  });
   using signals = order.passesSignals ? proxySignals() : undefined;
   const unlessInterrupted = <T>(work: Promise<T>) =>
     signals === undefined ? work : Promise.race([work, signals.interrupted]);
@@ -53,7 +57,7 @@ interface ForegroundRun {
  * The order's Run call. When the daemon goes away in the middle, the call is made again under the same operation: that
  * answers what became of the first one.
  */
-function openRun(order: Order, context: Context): ForegroundRun {
+function openRun(order: Order, context: Context, beforeStart: () => Promise<void>): ForegroundRun {
   const { spec } = order;
   const started = Promise.withResolvers<Session>();
   const metadata = { "ctl-operation": crypto.randomUUID().replaceAll("-", "") };
@@ -80,6 +84,7 @@ function openRun(order: Order, context: Context): ForegroundRun {
             session = attachTo(id, order, context, () => hasStarted);
           }
           await session.ready;
+          await beforeStart();
           await call.send({ input: { $case: "attached", value: true } });
           break;
         case "started":

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { CtlError } from "../../services/kit/errors.ts";
 import type { Session } from "../attach/session.ts";
 
@@ -18,16 +19,23 @@ export function terminalSize(): { rows: number; columns: number } {
   return { rows, columns };
 }
 
-/** Our terminal as the process's own: every key goes to it, and it hears of every change of size. Dispose it. */
-export function lendTerminal(session: Session): Disposable {
+/** Every key goes to the process as it is, and what it writes is shown as it is. Dispose it. */
+export function makeRaw(): Disposable {
+  const settings = stty("-g");
+  // Node's and Bun's setRawMode leave the output's line ends to our terminal; the container's has made them already
+  stty("raw", "-echo");
+  return { [Symbol.dispose]: () => void stty(settings) };
+}
+
+/** The process's terminal has our terminal's size, also when that changes. Dispose it. */
+export function followSize(session: Session): Disposable {
   const resize = () => void session.send({ $case: "resize", value: terminalSize() });
   resize();
   process.on("SIGWINCH", resize);
-  process.stdin.setRawMode(true);
-  return {
-    [Symbol.dispose]() {
-      process.off("SIGWINCH", resize);
-      process.stdin.setRawMode(false);
-    },
-  };
+  return { [Symbol.dispose]: () => void process.off("SIGWINCH", resize) };
+}
+
+function stty(...args: string[]): string {
+  const { stdout } = spawnSync("stty", args, { stdio: ["inherit", "pipe", "ignore"], encoding: "utf8" });
+  return stdout.trim();
 }

@@ -50,7 +50,7 @@ describe("a container's description from flags", () => {
       domainname: "d",
       init: true,
       openStdin: true,
-      stdinOnce: true,
+      stdinOnce: false,
       tty: true,
       stopSignal: "INT",
       stopTimeoutS: 3,
