@@ -6,9 +6,11 @@ import {
 } from "#proto/ctl/containers/v1/containers.ts";
 import { command } from "../grammar/command.ts";
 import { parsed, toggle } from "../grammar/flags.ts";
+import { isGone } from "../grpc/call.ts";
 import { rfc3339 } from "../output/time.ts";
+import { reconnecting } from "../reconnect.ts";
 import { parseTail } from "../values/tail.ts";
-import { parseTime } from "../values/time.ts";
+import { type Instant, parseTime } from "../values/time.ts";
 
 const readTime = (given: string) => parseTime(given, Date.now());
 
@@ -26,23 +28,54 @@ export const logs = command({
   most: 1,
   async run({ flags, args: [ref = ""] }, { daemon, stdout, stderr }) {
     const { follow, since, tail, until, timestamps } = flags;
-    const request = ReadLogsRequest.fromPartial({
+    const first = {
       ref,
       follow,
       ...(since === undefined ? {} : { since }),
       ...(until === undefined ? {} : { until }),
       ...(tail === undefined ? {} : { tail }),
-    });
+    };
+    const place = new LogPlace();
     const isMidLine = new Map<number, boolean>();
-    for await (const { records } of daemon.stream(ContainersService.readLogs, request)) {
-      for (const run of runsOf(records)) {
-        const bytes = run.map((record) => shown(record, timestamps, isMidLine));
-        await (run[0]?.stream === OutputStream.STDERR ? stderr : stdout).stream(Buffer.concat(bytes));
+    await reconnecting(isGone, async () => {
+      const { tail: _tail, ...rest } = first;
+      const request = place.time === undefined ? first : { ...rest, since: place.time };
+      place.begin();
+      for await (const answer of daemon.stream(ContainersService.readLogs, ReadLogsRequest.fromPartial(request))) {
+        for (const run of runsOf(answer.records.filter((record) => place.isNew(record)))) {
+          const bytes = run.map((record) => shown(record, timestamps, isMidLine));
+          await (run[0]?.stream === OutputStream.STDERR ? stderr : stdout).stream(Buffer.concat(bytes));
+        }
       }
-    }
+    });
     return 0;
   },
 });
+
+/** How far a log was shown. Times are not unique, so what bears the last one is counted. */
+class LogPlace {
+  time: Instant | undefined;
+  #count = 0;
+  #toSkip = 0;
+
+  /** A stream begins again with what bears the last time. */
+  begin(): void {
+    this.#toSkip = this.#count;
+  }
+
+  isNew({ time }: LogRecord): boolean {
+    if (time === undefined) return true;
+    const isSame = time.seconds === this.time?.seconds && time.nanos === this.time.nanos;
+    if (isSame && this.#toSkip > 0) {
+      this.#toSkip--;
+      return false;
+    }
+    this.#count = isSame ? this.#count + 1 : 1;
+    this.#toSkip = 0;
+    this.time = time;
+    return true;
+  }
+}
 
 /** Neighbours of the same stream are written at once. */
 function runsOf(records: readonly LogRecord[]): LogRecord[][] {
