@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Settings, Values } from "../kit/config.ts";
 import { type AddressPool, defaultPools } from "./ipam/pools.ts";
 import { parseSubnet } from "./ipam/subnet.ts";

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import { type BridgeRules, HAIRPIN_CHAINS, hairpinChain } from "./bridges.ts";
 import { PORT_MAPS, type PortProtocol, type PortRule } from "./ports.ts";
 import type { TableState } from "./table.ts";
