@@ -1,6 +1,6 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { aborted, exitOnBugs, onHangup } from "../services/kit/boot.ts";
+import { aborted, exitOnBugs, onHangup, trimHeap } from "../services/kit/boot.ts";
 import { type ConfigValues, processSource } from "../services/kit/config.ts";
 import { Database } from "../services/kit/database.ts";
 import { deadline } from "../services/kit/deadlines.ts";
@@ -176,6 +176,7 @@ async function serveUntilStopped({ config, reread, db, log, stop, services }: Se
     },
   });
   log.info({ address: socket }, "ctld ready");
+  using _trim = trimHeap();
   using _reload = onHangup(async () => {
     reread(); // a configuration that cannot be read stops here, before anybody took half of it
     for (const name of SERVICES) for (const replica of supervised?.replicas[name] ?? []) replica.hangUp();

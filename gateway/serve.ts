@@ -43,7 +43,7 @@ export async function serveGateway(settings: GatewaySettings): Promise<AsyncDisp
     grpc: (socket) => injector.injectConnection(socket),
     http: (socket) => docker.handleConnection(socket, peerOf(socket)),
   });
-  health.setStatus("", "SERVING");
+  health.setServing(true);
   return {
     [Symbol.asyncDispose]: async () => {
       listener.server.close();

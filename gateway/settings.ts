@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Settings } from "../services/kit/config.ts";
 
 /** The services that a gateway orchestrates, in the order in which they are started. */

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Readable } from "node:stream";
-import { z } from "zod";
+import * as z from "zod";
 import { deadline, raceSignal } from "../../services/kit/deadlines.ts";
 import { CtlError } from "../../services/kit/errors.ts";
 import { invalidRequest } from "./query.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Filter } from "#proto/ctl/common/v1/common.ts";
 import { CtlError } from "../../services/kit/errors.ts";
 

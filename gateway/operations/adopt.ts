@@ -9,6 +9,7 @@ import { adoptOperations, finishOperation, type OperationRow, trimOperations, un
 import { createKind } from "./create.ts";
 import { deactivateKind } from "./deactivate.ts";
 import { type Operations, resumeOperation } from "./operation.ts";
+import { ownerLock } from "./owner.ts";
 import { removeKind } from "./remove.ts";
 import { pullChoice, runKind } from "./run.ts";
 import { startKind } from "./start.ts";
@@ -60,7 +61,9 @@ async function adoptOnce(
 async function adoptFrom(owner: string, { db, owner: me, log }: Operations): Promise<void> {
   const session = await db.session();
   try {
-    const { rows } = await session.query("select pg_try_advisory_lock($1::bigint) as free", [owner]);
+    const { rows } = await session.query("select pg_try_advisory_lock(hashtextextended($1, 0)) as free", [
+      ownerLock(owner),
+    ]);
     if (rows[0]?.free !== true) return;
     await adoptOperations(db, owner, me);
     log.warn({ "ctl.owner": owner }, "operations adopted from a gateway that is gone");

@@ -22,19 +22,17 @@ export function keepOwner(owner: string, db: Database, log: Logger, signal: Abor
 async function hold(owner: string, db: Database, log: Logger, ready: () => void, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     try {
-      const session = await db.session();
-      const lost = new AbortController();
-      session.on("end", () => lost.abort());
-      try {
-        await session.query("select pg_advisory_lock($1::bigint)", [owner]);
-        ready();
-        await aborted(AbortSignal.any([signal, lost.signal]));
-      } finally {
-        await session.end().catch(() => {});
-      }
+      await using lock = await db.shared.hold(ownerLock(owner), signal);
+      ready();
+      await aborted(AbortSignal.any([signal, lock.lost]));
     } catch (error) {
-      log.debug({ err: error }, "the gateway's lock is not held; trying again");
+      if (!signal.aborted) log.debug({ err: error }, "the gateway's lock is not held; trying again");
     }
     await sleep(200, signal).catch(() => {});
   }
+}
+
+/** The name of the lock that a living gateway holds. */
+export function ownerLock(owner: string): string {
+  return `ctl.gateway.${owner}`;
 }

@@ -140,7 +140,7 @@ export class Replica {
 }
 
 /** Small heaps: four services and a gateway share the machine with what people run (measured in bench/memory). */
-const NODE_FLAGS = ["--max-semi-space-size=2", "--disable-warning=ExperimentalWarning"];
+const NODE_FLAGS = ["--max-semi-space-size=2", "--expose-gc", "--disable-warning=ExperimentalWarning"];
 
 async function end(identity: ProcessIdentity): Promise<void> {
   signalProcess(identity, "SIGTERM");

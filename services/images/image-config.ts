@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type Digest, isDigest, parseDigest } from "./digest.ts";
 import { complaint, type Descriptor, type ImageManifest, invalidDocument, parseJson } from "./manifest.ts";
 import { normalise, type Platform } from "./platform.ts";

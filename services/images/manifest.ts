@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { CtlError } from "../kit/errors.ts";
 import { type Digest, isDigest, parseDigest } from "./digest.ts";
 import { normalise, type Platform } from "./platform.ts";

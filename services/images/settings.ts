@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Settings, Values } from "../kit/config.ts";
 import type { RegistrySettings } from "./registry/endpoints.ts";
 

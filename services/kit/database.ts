@@ -1,6 +1,7 @@
 import { SpanKind } from "@opentelemetry/api";
 import pg from "pg";
 import { CtlError } from "./errors.ts";
+import { SharedSession } from "./shared-session.ts";
 import { attribute } from "./telemetry/attributes.ts";
 import { inSpan } from "./telemetry/trace.ts";
 
@@ -28,16 +29,19 @@ const CONNECT_TIMEOUT_MS = 2_000;
 export class Database implements Db, AsyncDisposable {
   readonly schema: string;
   readonly #pool: pg.Pool;
-  readonly #url: string;
+  /** For a program of ours that connects by itself; holds a password where the server wants one. */
+  readonly url: string;
   readonly #statementNames = new Map<string, string>();
+  /** For what must last: LISTEN and session advisory locks. */
+  readonly shared: SharedSession = new SharedSession(() => this.session());
 
   constructor(settings: DatabaseSettings) {
     this.schema = settings.schema;
-    this.#url = settings.url;
+    this.url = settings.url;
     this.#pool = new pg.Pool({
       ...connectionOptions(settings.url, settings.schema),
       max: settings.maxConnections ?? 8,
-      min: 2, // a connection made on demand costs a fork and 5 ms
+      min: 1, // one made on demand costs a fork and 5 ms, and an idle one 2 MB
       idleTimeoutMillis: 10_000,
     });
     this.#pool.on("error", () => {}); // an idle connection that breaks is replaced at its next use
@@ -70,9 +74,9 @@ export class Database implements Db, AsyncDisposable {
     }
   }
 
-  /** A connection of its own, outside the pool: for LISTEN and session advisory locks. The caller ends it. */
+  /** A connection of its own, outside the pool, for locks of one operation. The caller ends it. */
   async session(): Promise<pg.Client> {
-    const client = new pg.Client({ ...connectionOptions(this.#url, this.schema), keepAlive: true });
+    const client = new pg.Client({ ...connectionOptions(this.url, this.schema), keepAlive: true });
     client.on("error", () => {}); // the owner learns of it from "end"
     try {
       await client.connect();
@@ -83,6 +87,7 @@ export class Database implements Db, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.shared[Symbol.asyncDispose]();
     await this.#pool.end();
   }
 

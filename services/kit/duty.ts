@@ -1,6 +1,5 @@
 import type { Database } from "./database.ts";
 import { sleep } from "./deadlines.ts";
-import { CtlError } from "./errors.ts";
 import { attribute } from "./telemetry/attributes.ts";
 import type { Logger } from "./telemetry/log.ts";
 
@@ -30,28 +29,7 @@ export async function keepDuty(settings: DutySettings, signal: AbortSignal): Pro
 }
 
 async function holdOnce({ name, node, db, log, work }: DutySettings, signal: AbortSignal): Promise<void> {
-  const session = await db.session();
-  const lost = new AbortController();
-  session.on("end", () => lost.abort(dutyLost(name)));
-  try {
-    const key = `${db.schema}.${name}.${node}`;
-    while (!signal.aborted) {
-      const { rows } = await session.query("select pg_try_advisory_lock(hashtextextended($1, 0)) as mine", [key]);
-      if (rows[0]?.mine === true) break;
-      await sleep(RETRY_MS, AbortSignal.any([signal, lost.signal]));
-    }
-    if (signal.aborted) return;
-    log.debug({ [attribute.duty]: name }, "duty taken");
-    await work(AbortSignal.any([signal, lost.signal]));
-  } finally {
-    await session.end().catch(() => {});
-  }
-}
-
-function dutyLost(name: string): CtlError {
-  return new CtlError("ABORTED", {
-    reason: "DUTY_LOST",
-    what: `keep the duty ${name}`,
-    why: "the database session that held it ended",
-  });
+  await using lock = await db.shared.hold(`${db.schema}.${name}.${node}`, signal);
+  log.debug({ [attribute.duty]: name }, "duty taken");
+  await work(AbortSignal.any([signal, lock.lost]));
 }

@@ -1,4 +1,3 @@
-import type pg from "pg";
 import type { Database } from "./database.ts";
 import { abortError, sleep } from "./deadlines.ts";
 import { CtlError } from "./errors.ts";
@@ -25,13 +24,13 @@ export interface EventRange {
 
 /**
  * A service's committed events, from a position on and for ever: NOTIFY wakes it, a poll each second makes up for what
- * NOTIFY loses. One listening connection serves all watchers of the process.
+ * NOTIFY loses.
  */
 export class EventFeed implements AsyncDisposable {
   readonly #db: Database;
   readonly #stopped = new AbortController();
   #wake = Promise.withResolvers<void>();
-  #listening: Promise<void> | undefined;
+  #listening: Disposable | undefined;
 
   constructor(db: Database) {
     this.#db = db;
@@ -39,7 +38,7 @@ export class EventFeed implements AsyncDisposable {
 
   /** Events behind a position, for ever or until a time. Ends with the signal. */
   async *watch(range: EventRange, signal: AbortSignal): AsyncGenerator<EventRow> {
-    this.#listening ??= this.#listen();
+    this.#listening ??= this.#db.shared.listen(eventChannel(this.#db.schema), () => this.#onChange());
     const ends = AbortSignal.any([signal, this.#stopped.signal]);
     let position = await this.#positionOf(range);
     while (!ends.aborted) {
@@ -62,7 +61,7 @@ export class EventFeed implements AsyncDisposable {
    * A change between a look and the wait for the next is not missed. Throws by the signal.
    */
   async until<T>(look: () => Promise<T | undefined>, signal: AbortSignal, what: string): Promise<T> {
-    this.#listening ??= this.#listen();
+    this.#listening ??= this.#db.shared.listen(eventChannel(this.#db.schema), () => this.#onChange());
     const ends = AbortSignal.any([signal, this.#stopped.signal]);
     for (;;) {
       const woken = this.#wake.promise;
@@ -81,36 +80,13 @@ export class EventFeed implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped.abort();
     this.#wake.resolve();
-    await this.#listening;
+    this.#listening?.[Symbol.dispose]();
   }
 
-  async #listen(): Promise<void> {
-    while (!this.#stopped.signal.aborted) {
-      try {
-        await this.#listenOnce(await this.#db.session());
-      } catch {
-        await sleep(POLL_MS / 4, this.#stopped.signal).catch(() => {});
-      }
-    }
-  }
-
-  async #listenOnce(session: pg.Client): Promise<void> {
-    const ended = Promise.withResolvers<void>();
-    const end = () => ended.resolve();
-    session.on("end", end);
-    this.#stopped.signal.addEventListener("abort", end, { once: true });
-    if (this.#stopped.signal.aborted) end(); // while the session was being made
-    session.on("notification", () => {
-      this.#wake.resolve();
-      this.#wake = Promise.withResolvers<void>();
-    });
-    try {
-      await session.query(`listen ${eventChannel(this.#db.schema)}`);
-      await ended.promise;
-    } finally {
-      this.#stopped.signal.removeEventListener("abort", end);
-      await session.end().catch(() => {});
-    }
+  #onChange(): void {
+    const passed = this.#wake;
+    this.#wake = Promise.withResolvers<void>();
+    passed.resolve();
   }
 }
 

@@ -80,7 +80,7 @@ async function startReplica<S extends Settings>(
   const server = createServer(running.services);
   undo.defer(() => server.server.forceShutdown());
   await listen(server.server, `unix:${socket}`);
-  server.health.setStatus("", "SERVING");
+  server.health.setServing(true);
   const channel = undo.use(new Channel([`unix:${socket}`], idempotentMethods()));
   const owned = undo.move();
   return {

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from "fastify";
-import { z } from "zod";
+import * as z from "zod";
 import { RegistryAuth } from "#proto/ctl/images/v1/images.ts";
 import { CtlError, isCtlError } from "../../../services/kit/errors.ts";
 import { jsonLine, streamed } from "../answer.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /**
  * Types that take what Go's decoder takes: a missing field or null is the zero value, a field's name counts in any case,

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { CtlError } from "../../kit/errors.ts";
 import type { OciSeccomp, OciSyscallRule } from "./oci-config.ts";
 

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { runCommand } from "../../kit/command.ts";
 import { CtlError } from "../../kit/errors.ts";
 import { DEFAULT_DOMAIN } from "../reference.ts";

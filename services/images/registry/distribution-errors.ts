@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { CtlError, type ErrorCode } from "../../kit/errors.ts";
 import { readBounded } from "./body.ts";
 import type { HttpResponse } from "./transport.ts";

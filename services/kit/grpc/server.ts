@@ -2,8 +2,9 @@ import { randomBytes } from "node:crypto";
 import { chmod, mkdir, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from "@grpc/grpc-js";
-import { HealthImplementation } from "grpc-health-check";
+
 import { CtlError } from "../errors.ts";
+import { Health } from "./health.ts";
 import { addReflection } from "./reflection.ts";
 import { parseAddress } from "./resolver.ts";
 
@@ -14,7 +15,7 @@ export interface BoundService {
 
 export interface RunningServer {
   readonly server: Server;
-  readonly health: HealthImplementation;
+  readonly health: Health;
   /** Stops accepting, lets calls under way end for `timeoutMs`, then ends them. */
   drain(timeoutMs: number): Promise<void>;
 }
@@ -27,14 +28,15 @@ export function createServer(services: readonly BoundService[]): RunningServer {
     "grpc.keepalive_timeout_ms": 10_000,
   });
   for (const { definition, implementation } of services) server.addService(definition, implementation);
-  const health = new HealthImplementation({ "": "NOT_SERVING" });
-  health.addToServer(server);
+  const health = new Health();
+  health.addTo(server);
   addReflection(server);
   return { server, health, drain: (timeoutMs) => drain(server, health, timeoutMs) };
 }
 
-async function drain(server: Server, health: HealthImplementation, timeoutMs: number): Promise<void> {
-  health.setStatus("", "NOT_SERVING");
+async function drain(server: Server, health: Health, timeoutMs: number): Promise<void> {
+  health.setServing(false);
+  health.endWatchers();
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(() => {
     server.forceShutdown();
