@@ -5,11 +5,13 @@ import {
   addressAt,
   containsSubnet,
   formatSubnet,
+  isUsable,
   offsetOf,
   overlaps,
   parseSubnet,
   sizeOf,
   subnetOf,
+  usableBounds,
 } from "../../../../services/networks/ipam/subnet.ts";
 
 describe("subnets", () => {
@@ -43,5 +45,24 @@ describe("subnets", () => {
     for (const text of ["172.20.0.0", "172.20.0.0/33", "fd00::/129", "172.20.0.0/16/2", "/16", "172.20.0.0/-1"]) {
       expect(() => parseSubnet(text)).to.throw(CtlError);
     }
+  });
+});
+
+describe("the addresses of a subnet that can be given", () => {
+  const bounds = (subnet: string, range = subnet) => usableBounds(parseSubnet(subnet), parseSubnet(range));
+
+  it("leave out its own and the broadcast, not those of a part of it", () => {
+    expect(bounds("10.0.0.0/29")).to.deep.equal({ first: "10.0.0.1", last: "10.0.0.6" });
+    expect(bounds("10.0.0.0/24", "10.0.0.8/30")).to.deep.equal({ first: "10.0.0.8", last: "10.0.0.11" });
+    expect(bounds("10.0.0.0/24", "10.0.0.0/25")).to.deep.equal({ first: "10.0.0.1", last: "10.0.0.127" });
+    expect(bounds("10.0.0.0/24", "10.0.0.7/32")).to.deep.equal({ first: "10.0.0.7", last: "10.0.0.7" });
+    expect(bounds("10.0.0.0/24", "10.0.0.0/32")).to.equal(undefined);
+  });
+
+  it("are both of a /31 (RFC 3021), and all but the first of an IPv6 subnet", () => {
+    expect(bounds("10.0.0.0/31")).to.deep.equal({ first: "10.0.0.0", last: "10.0.0.1" });
+    expect(bounds("fd00::/120")).to.deep.equal({ first: "fd00::1", last: "fd00::ff" });
+    expect(isUsable(parseSubnet("10.0.0.0/24"), "10.0.0.255")).to.equal(false);
+    expect(isUsable(parseSubnet("10.0.0.0/24"), "10.0.1.1")).to.equal(false);
   });
 });
