@@ -53,7 +53,10 @@ export function sharedEngine(options: EngineOptions): Engine {
     }
     const mirrored = { "docker.io": { mirrors: [{ url: registry.url }] }, [registry.address]: { insecure: true } };
     const daemon = owned.use(await testDaemon({ ...options, config: { registries: mirrored, ...options.config } }));
-    if (options.isPulled !== false) for (const image of options.images) await ok(daemon, "pull", "-q", image);
+    for (const image of options.images) {
+      await ok(daemon, "pull", "-q", image);
+      if (options.isPulled === false) await ok(daemon, "rmi", image); // the store's directories are made by the first
+    }
     running = { daemon, registry, before: await stateAtRest(daemon) };
   });
   afterEach(async function () {

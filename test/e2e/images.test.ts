@@ -52,9 +52,9 @@ describe("images", function () {
 
   it("are kept while a container has them", async () => {
     await engine.ok("pull", "-q", "busybox");
-    await engine.ok("create", "--name", "c", "busybox");
+    await engine.ok("create", "--name", "box", "busybox");
     expect(await engine.fails(1, "rmi", "busybox")).to.match(/in use|being used|using/);
-    await engine.ok("rm", "c");
+    await engine.ok("rm", "box");
     await engine.ok("rmi", "busybox");
   });
 

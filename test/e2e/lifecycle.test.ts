@@ -8,14 +8,14 @@ describe("a container's life", () => {
   const engine = sharedEngine({ images: ["busybox"] });
 
   it("is created without running, started later, and can be started again", async () => {
-    const id = await engine.ok("create", "--name", "c", "busybox", "echo", "hello");
+    const id = await engine.ok("create", "--name", "box", "busybox", "echo", "hello");
     expect(id).to.match(/^[0-9a-f]{64}$/);
-    expect(await engine.inspect("c", "State.Status")).to.equal("created");
-    expect(await engine.ok("start", "c")).to.equal("c");
-    expect(await engine.ok("wait", "c")).to.equal("0");
-    await engine.ok("start", "c");
-    await engine.ok("wait", "c");
-    expect(await engine.ok("logs", "c")).to.equal("hello\nhello");
+    expect(await engine.inspect("box", "State.Status")).to.equal("created");
+    expect(await engine.ok("start", "box")).to.equal("box");
+    expect(await engine.ok("wait", "box")).to.equal("0");
+    await engine.ok("start", "box");
+    await engine.ok("wait", "box");
+    expect(await engine.ok("logs", "box")).to.equal("hello\nhello");
   });
 
   it("stops by its signal: TERM, the one asked for, or KILL when the timeout is over", async () => {
@@ -32,42 +32,46 @@ describe("a container's life", () => {
   });
 
   it("is not changed by stopping it twice", async () => {
-    await engine.ok("run", "-d", "--name", "c", "busybox", "sleep", "60");
-    await engine.ok("stop", "-t", "0", "c");
-    expect(await engine.ok("stop", "c")).to.equal("c");
+    await engine.ok("run", "-d", "--name", "box", "busybox", "sleep", "60");
+    await engine.ok("stop", "-t", "0", "box");
+    expect(await engine.ok("stop", "box")).to.equal("box");
   });
 
   it("gets the signal of kill, and dies of none but KILL by default", async () => {
     const script = "trap 'echo got it' HUP; echo ready; while :; do sleep 0.1; done";
-    await engine.ok("run", "-d", "--name", "c", "busybox", "sh", "-c", script);
-    await ready("c");
-    expect(await engine.ok("kill", "-s", "HUP", "c")).to.equal("c");
-    await eventually(async () => (await engine.ok("logs", "c")).includes("got it"));
-    expect(await engine.inspect("c", "State.Running")).to.equal(true);
-    await engine.ok("kill", "c");
-    expect(await engine.ok("wait", "c")).to.equal("137");
-    expect(await engine.fails(1, "kill", "c")).to.match(/not running/);
+    await engine.ok("run", "-d", "--name", "box", "busybox", "sh", "-c", script);
+    await ready("box");
+    expect(await engine.ok("kill", "-s", "HUP", "box")).to.equal("box");
+    await eventually(async () => (await engine.ok("logs", "box")).includes("got it"));
+    expect(await engine.inspect("box", "State.Running")).to.equal(true);
+    await engine.ok("kill", "box");
+    expect(await engine.ok("wait", "box")).to.equal("137");
+    expect(await engine.fails(1, "kill", "box")).to.match(/not running/);
   });
 
   it("is not removed while it runs, unless by force; then its name is free", async () => {
-    await engine.ok("run", "-d", "--name", "c", "busybox", "sleep", "60");
-    expect(await engine.fails(1, "rm", "c")).to.match(/running/);
-    expect(await engine.ok("rm", "-f", "c")).to.equal("c");
-    await engine.ok("run", "-d", "--name", "c", "busybox", "true");
-    await engine.ok("wait", "c");
-    expect(await engine.ok("rm", "c")).to.equal("c");
-    expect(await engine.fails(1, "inspect", "c")).to.match(/[Nn]o such/);
+    await engine.ok("run", "-d", "--name", "box", "busybox", "sleep", "60");
+    expect(await engine.fails(1, "rm", "box")).to.match(/running/);
+    expect(await engine.ok("rm", "-f", "box")).to.equal("box");
+    await engine.ok("run", "-d", "--name", "box", "busybox", "true");
+    await engine.ok("wait", "box");
+    expect(await engine.ok("rm", "box")).to.equal("box");
+    expect(await engine.fails(1, "inspect", "box")).to.match(/[Nn]o such/);
   });
 
   it("is waited for by several, each told the code", async () => {
-    await engine.ok("run", "-d", "--name", "c", "busybox", "sh", "-c", "sleep 0.5; exit 5");
-    const waiting = await Promise.all([engine.ok("wait", "c"), engine.ok("wait", "c"), engine.ok("wait", "c", "c")]);
+    await engine.ok("run", "-d", "--name", "box", "busybox", "sh", "-c", "sleep 0.5; exit 5");
+    const waiting = await Promise.all([
+      engine.ok("wait", "box"),
+      engine.ok("wait", "box"),
+      engine.ok("wait", "box", "box"),
+    ]);
     expect(waiting).to.deep.equal(["5", "5", "5\n5"]);
   });
 
   it("is found by name, id and a beginning of the id; an ambiguous or unknown one is said to be so", async () => {
-    const id = await engine.ok("create", "--name", "c", "busybox");
-    for (const ref of ["c", id, id.slice(0, 12), id.slice(0, 4)]) {
+    const id = await engine.ok("create", "--name", "box", "busybox");
+    for (const ref of ["box", id, id.slice(0, 12), id.slice(0, 4)]) {
       expect(await engine.inspect(ref, "Id")).to.equal(id);
     }
     expect(await engine.fails(1, "start", "nobody")).to.match(/nobody/);
@@ -108,12 +112,12 @@ describe("a container's life", () => {
     });
 
     it("as a template or as JSON", async () => {
-      const id = await engine.ok("create", "--name", "c", "-l", "a=b", "busybox", "true");
+      const id = await engine.ok("create", "--name", "box", "-l", "a=b", "busybox", "true");
       const template = 'table {{.Names}}\t{{.State}}\t{{.Label "a"}}';
-      expect((await engine.ok("ps", "-a", "--format", template)).split("\n")[1]).to.match(/^c +created +b$/);
+      expect((await engine.ok("ps", "-a", "--format", template)).split("\n")[1]).to.match(/^box +created +b$/);
       const row = JSON.parse(await engine.ok("ps", "-a", "--no-trunc", "--format", "json"));
-      expect(row).to.include({ ID: id, Names: "c", State: "created", Image: "busybox" });
-      expect(await engine.ok("inspect", "--format", "{{.Name}} {{json .Config.Cmd}}", "c")).to.equal('/c ["true"]');
+      expect(row).to.include({ ID: id, Names: "box", State: "created", Image: "busybox" });
+      expect(await engine.ok("inspect", "--format", "{{.Name}} {{json .Config.Cmd}}", "box")).to.equal('/box ["true"]');
     });
   });
 
@@ -123,7 +127,7 @@ describe("a container's life", () => {
         "run",
         "-d",
         "--name",
-        "c",
+        "box",
         "--restart",
         "on-failure:2",
         "busybox",
@@ -131,27 +135,27 @@ describe("a container's life", () => {
         "-c",
         "echo run; exit 3",
       );
-      await eventually(async () => (await engine.inspect("c", "State.Status")) === "exited", 10_000);
-      expect(await engine.inspect("c", "RestartCount")).to.equal(2);
-      expect(await engine.inspect("c", "State.ExitCode")).to.equal(3);
-      expect(await engine.ok("logs", "c")).to.equal("run\nrun\nrun");
+      await eventually(async () => (await engine.inspect("box", "State.Status")) === "exited", 10_000);
+      expect(await engine.inspect("box", "RestartCount")).to.equal(2);
+      expect(await engine.inspect("box", "State.ExitCode")).to.equal(3);
+      expect(await engine.ok("logs", "box")).to.equal("run\nrun\nrun");
     });
 
     it("on-failure not at all after a success", async () => {
-      await engine.ok("run", "-d", "--name", "c", "--restart", "on-failure", "busybox", "true");
-      expect(await engine.ok("wait", "c")).to.equal("0");
-      expect(await engine.inspect("c", "RestartCount")).to.equal(0);
+      await engine.ok("run", "-d", "--name", "box", "--restart", "on-failure", "busybox", "true");
+      expect(await engine.ok("wait", "box")).to.equal("0");
+      expect(await engine.inspect("box", "RestartCount")).to.equal(0);
     });
 
     for (const policy of ["always", "unless-stopped"]) {
       it(`${policy}, with a growing pause, until somebody stops it`, async () => {
-        await engine.ok("run", "-d", "--name", "c", "--restart", policy, "busybox", "true");
-        await eventually(async () => Number(await engine.inspect("c", "RestartCount")) >= 3, 10_000);
-        await engine.ok("stop", "c");
-        const count = await engine.inspect("c", "RestartCount");
-        expect(await engine.inspect("c", "State.Status")).to.equal("exited");
+        await engine.ok("run", "-d", "--name", "box", "--restart", policy, "busybox", "true");
+        await eventually(async () => Number(await engine.inspect("box", "RestartCount")) >= 3, 10_000);
+        await engine.ok("stop", "box");
+        const count = await engine.inspect("box", "RestartCount");
+        expect(await engine.inspect("box", "State.Status")).to.equal("exited");
         await engine.ok("run", "--rm", "busybox", "sleep", "1"); // longer than the pause had been
-        expect(await engine.inspect("c", "RestartCount")).to.equal(count);
+        expect(await engine.inspect("box", "RestartCount")).to.equal(count);
       });
     }
   });

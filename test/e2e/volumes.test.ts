@@ -9,9 +9,9 @@ describe("volumes and mounts", () => {
   const engine = sharedEngine({ images: ["busybox"] });
 
   it("a named volume is made on first use, outlives its containers, and goes when nobody refers to it", async () => {
-    await engine.ok("run", "--name", "w", "-v", "data:/data", "busybox", "sh", "-c", "echo kept >/data/file");
+    await engine.ok("run", "--name", "writer", "-v", "data:/data", "busybox", "sh", "-c", "echo kept >/data/file");
     expect(await engine.fails(1, "volume", "rm", "data")).to.match(/in use/);
-    await engine.ok("rm", "w");
+    await engine.ok("rm", "writer");
     expect(await engine.ok("run", "--rm", "-v", "data:/elsewhere", "busybox", "cat", "/elsewhere/file")).to.equal(
       "kept",
     );
@@ -45,9 +45,9 @@ describe("volumes and mounts", () => {
     const reference = await engine.push("with/volume", [tar(directory("data"))], { Volumes: { "/data": {} } });
     await engine.ok("run", "--rm", "-q", reference, "touch", "/data/x");
     expect(await engine.ok("volume", "ls", "-q")).to.equal("");
-    await engine.ok("run", "--name", "c", reference, "touch", "/data/x");
+    await engine.ok("run", "--name", "box", reference, "touch", "/data/x");
     expect(await engine.ok("volume", "ls", "-q")).to.match(/^[0-9a-f]{64}$/);
-    await engine.ok("rm", "-v", "c");
+    await engine.ok("rm", "-v", "box");
     expect(await engine.ok("volume", "ls", "-q")).to.equal("");
     await engine.ok("rmi", reference);
   });
