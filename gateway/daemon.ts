@@ -172,6 +172,7 @@ async function serveUntilStopped({ config, reread, db, log, stop, services }: Se
       instance: config.instance,
       root: config.root,
       registries: config.registries,
+      insecureRegistries: config["insecure-registries"],
       services: (signal) => replicasOf(services, signal),
     },
   });

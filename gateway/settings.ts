@@ -41,6 +41,7 @@ export const gatewaySettings = {
       .default({}),
     help: "mirrors per registry, for showing: the images service uses them",
   },
+  "insecure-registries": { schema: z.array(z.string()).default([]), help: "for showing: the images service uses them" },
   "allow-private-mount-namespace": {
     schema: z
       .stringbool()

@@ -10,6 +10,7 @@ export interface InfoDeps {
   readonly instance: string;
   readonly root: string;
   readonly registries: Readonly<Record<string, { readonly mirrors?: readonly { readonly url: string }[] | undefined }>>;
+  readonly insecureRegistries: readonly string[];
   /** The services' processes as the supervisor sees them; none when they run by themselves. */
   readonly services: (signal: AbortSignal) => Promise<readonly ServiceInfo[]>;
 }
@@ -51,6 +52,6 @@ export async function info(deps: InfoDeps, signal: AbortSignal): Promise<InfoRes
     warnings: runtime.warnings,
     systemTime: timestampOf(new Date()),
     securityOptions: runtime.securityOptions,
-    insecureRegistries: [],
+    insecureRegistries: [...deps.insecureRegistries],
   };
 }

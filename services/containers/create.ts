@@ -2,6 +2,7 @@ import { type Database, violates } from "../kit/database.ts";
 import { CtlError } from "../kit/errors.ts";
 import { beginStep, beginUndo, recordEvent } from "../kit/outbox.ts";
 import { containerEvent } from "./events.ts";
+import type { ContainerHost } from "./host.ts";
 import { parseContainerName, randomName } from "./names.ts";
 import {
   containerById,
@@ -10,6 +11,7 @@ import {
   insertContainer,
   type NewContainer,
 } from "./store/containers.ts";
+import { takeDownAll } from "./take-down.ts";
 
 const NAME_ATTEMPTS = 20;
 
@@ -46,12 +48,21 @@ async function insert(db: Database, wish: Omit<NewContainer, "name">, name: stri
   }
 }
 
-/** Takes back what this operation created, never another's. */
-export async function undoCreate(db: Database, id: string, operation: string): Promise<void> {
+/** Takes back what this operation created, never another's: what a start of it left on the host, then the row. */
+export async function undoCreate(
+  db: Database,
+  host: ContainerHost,
+  id: string,
+  operation: string,
+  signal: AbortSignal,
+): Promise<void> {
+  await db.transaction((tx) => beginUndo(tx, operation));
+  const row = await containerById(db, id);
+  if (row?.created_by !== operation) return;
+  await takeDownAll(id, row.run, host, signal);
   await db.transaction(async (tx) => {
-    await beginUndo(tx, operation);
-    const row = await deleteCreatedBy(tx, id, operation);
-    if (row !== undefined) await recordEvent(tx, db.schema, containerEvent("destroy", row));
+    const gone = await deleteCreatedBy(tx, id, operation);
+    if (gone !== undefined) await recordEvent(tx, db.schema, containerEvent("destroy", gone));
   });
 }
 

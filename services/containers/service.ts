@@ -60,8 +60,8 @@ function lifecycleHandlers(deps: ContainersDeps) {
   const { db, host, removals } = deps;
   return {
     createContainer: async (request) => create(request, deps),
-    undoCreate: async ({ id, operation }) => {
-      await undoCreate(db, id, operation);
+    undoCreate: async ({ id, operation }, { signal }) => {
+      await undoCreate(db, host, id, operation, signal);
       return {};
     },
     prepareContainer: async ({ ref, layers, layersDirectory }, { signal }) => {

@@ -31,7 +31,8 @@ const MEANINGS: readonly Meaning[] = [
     ],
     code: "FAILED_PRECONDITION",
     reason: "COMMAND_NOT_EXECUTABLE",
-    why: (subject) => `the container's ${quoted(subject)} is no program that the user may execute`,
+    why: (subject) =>
+      `${subject === "" ? "the file of that name" : `"${subject}"`} in the container is no program that the user may execute`,
     fix: "name a program, make it executable in the image, or choose another user",
   },
   {
