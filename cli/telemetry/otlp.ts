@@ -93,7 +93,7 @@ async function send(spans: readonly Span[], endpoint: string, env: Environment):
   using channel = await Channel.open({ host: url.hostname, port: Number(url.port || 4317) });
   const resource = {
     ...pairs(env["OTEL_RESOURCE_ATTRIBUTES"]),
-    "service.name": "ctl-cli",
+    "service.name": "ctl",
     "service.namespace": "ctl",
     "service.version": VERSION,
   };
