@@ -1,7 +1,8 @@
 import { expect } from "chai";
-import { withEachClient } from "./docker-command.ts";
+import type { DockerCommand } from "./docker-command.ts";
 
-withEachClient("what it shows of ctl", ({ engine, docker, ok, fails, inspect }) => {
+/** What the docker command shows of ctl. */
+export function showsCtl({ engine, docker, ok, fails, inspect }: DockerCommand): void {
   it("negotiates a version and tells about the daemon", async () => {
     expect(await ok("version", "--format", "{{.Server.Platform.Name}} {{.Server.MinAPIVersion}}")).to.equal("ctl 1.24");
     expect(await ok("version")).to.match(/Server: ctl\n Engine:\n {2}Version:/);
@@ -16,7 +17,7 @@ withEachClient("what it shows of ctl", ({ engine, docker, ok, fails, inspect }) 
 
   it("lists what ctl runs, with names, ports and states", async () => {
     await engine.ok("run", "-d", "--name", "web", "-p", "127.0.0.1:0:80", "--label", "a=b", "busybox", "sleep", "60");
-    await engine.ok("run", "--name", "gone", "busybox", "sh", "-c", "exit 3");
+    expect((await engine.ctl("run", "--name", "gone", "busybox", "sh", "-c", "exit 3")).exitCode).to.equal(3);
     expect(await ok("ps", "--format", "{{.Names}} {{.Image}} {{.State}}")).to.equal("web busybox running");
     expect(await ok("ps", "--format", "{{.Ports}}")).to.match(/^127\.0\.0\.1:\d+->80\/tcp$/);
     expect(await ok("ps", "-a", "--filter", "status=exited", "--format", "{{.Names}}: {{.Status}}")).to.match(
@@ -86,4 +87,4 @@ withEachClient("what it shows of ctl", ({ engine, docker, ok, fails, inspect }) 
     expect(await fails(1, "service", "ls")).to.include("This node is not a swarm manager");
     expect(await fails(1, "search", "nginx")).to.include("not served by ctl yet");
   });
-});
+}
