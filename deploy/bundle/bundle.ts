@@ -52,7 +52,7 @@ async function bundleOnce(options: BundleOptions, programs: Set<string>, assets:
       js: `import { createRequire as createRequireForBundle } from "node:module";
 const require = createRequireForBundle(import.meta.url), bundleDirectory = import.meta.dirname;`,
     },
-    plugins: [referencesOf(options, programs, assets), packageDirectories(options)],
+    plugins: [referencesOf(options, programs, assets), packageDirectories(options), bundledRequires()],
   });
 }
 
@@ -87,6 +87,24 @@ function packageDirectories(options: BundleOptions): Plugin {
           .replace(/\b__dirname\b/g, expression(dirname(path)))
           .replace(/\b__filename\b/g, expression(path));
         return { contents, loader: "js" };
+      });
+    },
+  };
+}
+
+/**
+ * A module that makes its own `require` loads from node_modules what the bundle has already: with two copies of grpc-js
+ * the trace exporter's credentials are none to the other copy, and nothing is exported.
+ */
+function bundledRequires(): Plugin {
+  return {
+    name: "bundled-requires",
+    setup({ onLoad }) {
+      onLoad({ filter: /\/@opentelemetry\/.+\.mjs$/ }, async ({ path }) => {
+        const text = await readFile(path, "utf8");
+        if (!text.includes('__require("@grpc/grpc-js")')) return undefined;
+        const contents = text.replaceAll('__require("@grpc/grpc-js")', "bundledGrpc");
+        return { contents: `import * as bundledGrpc from "@grpc/grpc-js";\n${contents}`, loader: "js" };
       });
     },
   };
