@@ -3,7 +3,7 @@ import { CtlError, isCtlError } from "../kit/errors.ts";
 import { beginStep } from "../kit/outbox.ts";
 import type { Deps } from "./deps.ts";
 import { recordEndpointEvents } from "./events.ts";
-import { findNetworks } from "./find.ts";
+import { findNetworks, knownNetworks } from "./find.ts";
 import { type Holder, type Holding, hasOutside, hostPortOf } from "./holding.ts";
 import { bringUp, reserveAll } from "./host-sandbox.ts";
 import { driverNetwork, type Network } from "./network.ts";
@@ -11,7 +11,7 @@ import { insertNew, type NewHolder, relink } from "./new-holding.ts";
 import { portConflict, type Reserved, releaseReserved } from "./publish.ts";
 import { withdraw } from "./release.ts";
 import type { AcquireRequest } from "./requests.ts";
-import { hostResolvConf, type ResolvConf, sandboxResolvConf } from "./resolv-conf.ts";
+import { filteredResolvConf, type HostResolvers, hostResolvers, type ResolvConf } from "./resolv-conf.ts";
 import { newSandboxId, type Sandbox } from "./sandbox/sandbox.ts";
 import { activateHolding, addressOwner, holdingOf, takenPorts } from "./store/holdings.ts";
 
@@ -29,6 +29,8 @@ export interface Acquired {
  */
 export async function acquire(request: AcquireRequest, deps: Deps, signal: AbortSignal): Promise<Acquired> {
   using _turn = await deps.turns.take(request.holder, signal);
+  deps.removals.postpone();
+  const resolvers = hostResolvers(); // while the database works
   const { holding, sandbox, change } = await record(request, deps);
   try {
     if (change === "kept") await reserveAll(holding, deps);
@@ -37,7 +39,7 @@ export async function acquire(request: AcquireRequest, deps: Deps, signal: Abort
     await withdraw(holding, change, deps);
     throw error;
   }
-  return answer(holding, request, deps);
+  return answer(holding, request, await resolvers, deps);
 }
 
 interface Recorded {
@@ -55,7 +57,9 @@ async function record(request: AcquireRequest, deps: Deps): Promise<Recorded> {
     try {
       return await recordOnce(request, attempt, deps);
     } catch (error) {
-      const known = await explain(error, request, deps);
+      // a network that we know may be gone, and its bridge with it
+      const isOutdated = attempt === 1 && isCtlError(error, "UNAVAILABLE") && error.reason === "NETNS_REFUSED";
+      const known = isOutdated ? undefined : await explain(error, request, deps);
       if (known !== undefined) throw known;
       if (attempt === ATTEMPTS) throw acquiredMeanwhile(request, error);
     }
@@ -64,7 +68,7 @@ async function record(request: AcquireRequest, deps: Deps): Promise<Recorded> {
 
 /** Row before host object, but for the sandbox: until its row is committed the pool owns it. */
 async function recordOnce(request: AcquireRequest, attempt: number, deps: Deps): Promise<Recorded> {
-  const networks = await networksOf(request, deps);
+  const networks = await networksOf(request, attempt, deps);
   const sandbox = await openSandbox(networks, deps);
   const reserved: Reserved = [];
   try {
@@ -76,7 +80,8 @@ async function recordOnce(request: AcquireRequest, attempt: number, deps: Deps):
   } catch (error) {
     releaseReserved(reserved, request.holder, deps);
     // a commit whose answer was lost may have given it to its owner: then reconcile says whose it is
-    if (sandbox !== undefined && isCtlError(error, "UNAVAILABLE")) deps.pool.settle(sandbox);
+    const mayBeOwned = isCtlError(error, "UNAVAILABLE") || violates(error, "sandboxes_netns");
+    if (sandbox !== undefined && mayBeOwned) deps.pool.settle(sandbox);
     else if (sandbox !== undefined) await deps.pool.giveBack(sandbox);
     throw error;
   }
@@ -90,10 +95,10 @@ async function keepOrGiveBack(sandbox: Sandbox, { sandbox: used }: Recorded, { p
 async function recordIn(tx: Db, wish: NewHolder, reserved: Reserved, deps: Deps): Promise<Recorded> {
   const { request } = wish;
   await beginStep(tx, request.operation, `acquire the networks of ${request.holder}`);
+  const holding = await insertNew(tx, wish, reserved, deps);
+  if (holding !== undefined) return { holding, sandbox: wish.sandbox, change: "made" };
   const held = await holdingOf(tx, deps.node, request.holder);
-  if (held === undefined) {
-    return { holding: await insertNew(tx, wish, reserved, deps), sandbox: wish.sandbox, change: "made" };
-  }
+  if (held === undefined) throw acquiredMeanwhile(request, undefined); // another replica releases it
   if (held.isActive) return { holding: held, sandbox: undefined, change: "kept" };
   return activate(tx, held, wish, reserved, deps);
 }
@@ -119,9 +124,10 @@ async function activate(
   return { holding, sandbox: used, change: "activated" };
 }
 
-async function networksOf(request: AcquireRequest, deps: Deps): Promise<Network[]> {
+async function networksOf(request: AcquireRequest, attempt: number, deps: Deps): Promise<Network[]> {
   const refs = request.endpoints.map(({ network }) => network);
-  const networks = await findNetworks(refs, `connect a container to ${refs.join(", ")}`, deps);
+  const find = attempt === 1 ? knownNetworks : findNetworks;
+  const networks = await find(refs, `connect a container to ${refs.join(", ")}`, deps);
   const alone = networks.find(({ driver }) => driver !== "bridge");
   if (alone === undefined || networks.length === 1) return networks;
   throw new CtlError("INVALID_ARGUMENT", {
@@ -146,7 +152,7 @@ async function explain(error: unknown, request: AcquireRequest, { db, node }: De
     return portConflict(ports ?? request.ports, request.holder, await takenPorts(db, node));
   }
   if (violates(error, "endpoints_address")) return addressConflict(request, { db, node });
-  const isPassing = ["endpoints_in_network", "sandboxes_pkey"].some((constraint) => violates(error, constraint));
+  const isPassing = ["endpoints_in_network", "sandboxes_netns"].some((constraint) => violates(error, constraint));
   const isDeadlock = error instanceof Error && "code" in error && error.code === "40P01";
   return isPassing || isDeadlock ? undefined : error;
 }
@@ -169,8 +175,13 @@ async function addressConflict(
   return undefined;
 }
 
-async function answer(holding: Holding, request: AcquireRequest, { firewall }: Deps): Promise<Acquired> {
-  const { text, warning } = await resolvConfFor(holding);
+function answer(
+  holding: Holding,
+  request: AcquireRequest,
+  resolvers: HostResolvers,
+  { firewall }: Pick<Deps, "firewall">,
+): Acquired {
+  const { text, warning } = resolvConfFor(holding, resolvers);
   const warnings = [
     ...(warning === undefined ? [] : [warning]),
     ...(request.ports.length > 0 && holding.ports.length === 0 ? [portsIgnored(holding)] : []),
@@ -179,9 +190,9 @@ async function answer(holding: Holding, request: AcquireRequest, { firewall }: D
   return { holding, resolvConf: text, warnings };
 }
 
-async function resolvConfFor({ endpoints }: Holding): Promise<ResolvConf> {
-  if (endpoints.some(({ network }) => network.driver === "host")) return hostResolvConf();
-  const { text, warning } = await sandboxResolvConf();
+function resolvConfFor({ endpoints }: Holding, resolvers: HostResolvers): ResolvConf {
+  if (endpoints.some(({ network }) => network.driver === "host")) return { text: resolvers.own, warning: undefined };
+  const { text, warning } = filteredResolvConf(resolvers.outside);
   // where nothing outside can be reached, nobody expects a resolver
   return { text, warning: endpoints.some(({ network }) => hasOutside(network)) ? warning : undefined };
 }

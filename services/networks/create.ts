@@ -78,6 +78,7 @@ async function makeBridge(wanted: NewNetwork, deps: Deps): Promise<Network> {
     throw error;
   }
   deps.pool.keep(attachmentOf(driverNetwork(network)));
+  deps.known.add(network);
   return network;
 }
 

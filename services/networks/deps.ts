@@ -4,6 +4,7 @@ import type { NetworkDriver } from "./drivers/driver.ts";
 import type { Firewall } from "./firewall.ts";
 import type { HostPorts } from "./host-ports.ts";
 import type { AddressPool } from "./ipam/pools.ts";
+import type { KnownNetworks } from "./known-networks.ts";
 import type { DriverName } from "./network.ts";
 import type { Ruleset } from "./nftables/ruleset.ts";
 import type { SandboxRemovals } from "./sandbox/removals.ts";
@@ -29,6 +30,7 @@ export interface Deps extends SandboxDeps {
   /** The host's ports that this process holds. */
   readonly hostPorts: HostPorts;
   readonly turns: Turns;
+  readonly known: KnownNetworks;
   readonly firewall: Firewall;
   /** Where subnets are cut from that nobody names. */
   readonly addressPools: readonly AddressPool[];

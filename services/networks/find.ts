@@ -16,6 +16,16 @@ export async function findNetworks(
   return refs.map((ref) => pick(networks, ref, what));
 }
 
+/** The same, without asking the database where this replica knows all of them by name; what it says may be a second old. */
+export async function knownNetworks(
+  refs: readonly string[],
+  what: string,
+  deps: Pick<Deps, "db" | "node" | "known">,
+): Promise<Network[]> {
+  const known = refs.flatMap((ref) => deps.known.find(ref) ?? []);
+  return known.length === refs.length ? known : await findNetworks(refs, what, deps);
+}
+
 export async function findNetwork(ref: string, what: string, deps: Pick<Deps, "db" | "node">): Promise<Network> {
   return pick(await networksLike(deps.db, deps.node, [ref]), ref, what);
 }

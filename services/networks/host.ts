@@ -8,6 +8,7 @@ import { hostDriver } from "./drivers/host.ts";
 import { noneDriver } from "./drivers/none.ts";
 import { Firewall } from "./firewall.ts";
 import { HostPorts, reservationOwner } from "./host-ports.ts";
+import { KnownNetworks } from "./known-networks.ts";
 import { hostNames } from "./names.ts";
 import { Ruleset } from "./nftables/ruleset.ts";
 import { rebuildTable, reconcile } from "./reconcile.ts";
@@ -47,6 +48,7 @@ export async function openHost(context: BootContext<typeof networksSettings>): P
     ...{ db, node, log, ruleset, pool, removals, hostPorts, mark, marksDirectory },
     drivers: { bridge: bridgeDriver({ ...own, ruleset, pool }), host: hostDriver(), none: noneDriver({ pool }) },
     turns: new Turns(),
+    known: new KnownNetworks(),
     firewall: new Firewall(ruleset),
     addressPools: addressPools(config),
     forwardingMarker: join(config.run, "networks/forwarding"),

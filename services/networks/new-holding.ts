@@ -25,20 +25,21 @@ export interface NewHolder {
 }
 
 /**
- * The rows of a holder that has none. Throws INVALID_ARGUMENT ADDRESS_OUTSIDE; RESOURCE_EXHAUSTED NETWORK_FULL; what
+ * The rows of a holder that has none; undefined: it has some. Throws INVALID_ARGUMENT ADDRESS_OUTSIDE; RESOURCE_EXHAUSTED NETWORK_FULL; what
  * `reservePorts` throws; and violates what `insertHolding` and `insertPorts` violate.
  */
-export async function insertNew(tx: Db, wish: NewHolder, reserved: Reserved, deps: Deps): Promise<Holding> {
+export async function insertNew(tx: Db, wish: NewHolder, reserved: Reserved, deps: Deps): Promise<Holding | undefined> {
   const { request, networks, sandbox } = wish;
   const { holder, holderName, operation: acquiredBy } = request;
   const netnsId = sandbox?.id;
   const wanted = networks.map((network, position) => newEndpoint(network, request.endpoints[position]));
   const linked = relink({ netnsId, endpoints: wanted }, deps).endpoints;
-  await recordEndpointEvents(tx, "connect", holder, linked); // before the networks' rows are locked
-  const ports = await portsFor(tx, wish, linked, reserved, deps);
   const addresses = await insertHolding(tx, deps.node, { holder, holderName, acquiredBy, netnsId, endpoints: linked });
-  await insertPorts(tx, deps.node, ports);
+  if (addresses === undefined) return undefined;
   const endpoints = linked.map((endpoint) => addressed(endpoint, addresses.get(endpoint.id) ?? ""));
+  const ports = await portsFor(tx, wish, linked, reserved, deps);
+  await insertPorts(tx, deps.node, ports);
+  await recordEndpointEvents(tx, "connect", holder, linked);
   return { holder, holderName, acquiredBy, netnsId, isActive: true, endpoints, ports };
 }
 

@@ -1,3 +1,4 @@
+import type { Db } from "../kit/database.ts";
 import { beginUndo } from "../kit/outbox.ts";
 import type { Deps } from "./deps.ts";
 import { recordEndpointEvents } from "./events.ts";
@@ -13,11 +14,7 @@ export async function undoAcquire({ holder, operation }: Holder, deps: Deps, sig
   using _turn = await deps.turns.take(holder, signal);
   const undone = await deps.db.transaction(async (tx) => {
     await beginUndo(tx, operation);
-    const held = await holdingOf(tx, deps.node, holder);
-    if (held === undefined || held.acquiredBy !== operation) return undefined;
-    await recordDeparture(held, tx);
-    await deleteHolding(tx, deps.node, holder);
-    return held;
+    return departed(await deleteHolding(tx, deps.node, holder, operation), tx);
   });
   if (undone !== undefined) await takeDown(undone, "nothing", deps);
 }
@@ -48,21 +45,17 @@ async function deactivateNow(holder: string, deps: Deps): Promise<void> {
   const held = await holdingOf(deps.db, deps.node, holder);
   if (held === undefined || !held.isActive) return;
   await deps.db.transaction(async (tx) => {
-    if (await deactivateHolding(tx, holder, held.netnsId)) await recordDeparture(held, tx);
+    if (await deactivateHolding(tx, holder, held.netnsId)) await departed(held, tx);
   });
   await takeDown(held, "chosen ports", deps);
 }
 
 async function releaseNow(holder: string, deps: Deps): Promise<void> {
-  const held = await holdingOf(deps.db, deps.node, holder);
-  if (held === undefined) return;
-  await deps.db.transaction(async (tx) => {
-    await recordDeparture(held, tx);
-    await deleteHolding(tx, deps.node, holder);
-  });
-  await takeDown(held, "nothing", deps);
+  const held = await deps.db.transaction(async (tx) => departed(await deleteHolding(tx, deps.node, holder), tx));
+  if (held !== undefined) await takeDown(held, "nothing", deps);
 }
 
-async function recordDeparture(held: Holding, tx: Parameters<typeof recordEndpointEvents>[0]): Promise<void> {
-  if (held.isActive) await recordEndpointEvents(tx, "disconnect", held.holder, held.endpoints);
+async function departed<H extends Holding | undefined>(held: H, tx: Db): Promise<H> {
+  if (held?.isActive) await recordEndpointEvents(tx, "disconnect", held.holder, held.endpoints);
+  return held;
 }

@@ -34,6 +34,7 @@ export async function remove({ ref, force }: RemoveRequest, deps: Deps): Promise
     await deleteNetwork(tx, network.id);
     await recordNetworkEvent(tx, "destroy", network);
   });
+  deps.known.forget(found.id);
   return found.id;
 }
 

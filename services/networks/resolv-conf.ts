@@ -10,21 +10,23 @@ const HOST_FILE = "/etc/resolv.conf";
 /** Where systemd-resolved, which itself answers on the host's loopback, lists the resolvers that it asks. */
 const RESOLVED_FILE = "/run/systemd/resolve/resolv.conf";
 
-/** The host's resolv.conf as it is: for containers that share the host's network. */
-export async function hostResolvConf(): Promise<ResolvConf> {
-  return { text: await readOrEmpty(HOST_FILE), warning: undefined };
+export interface HostResolvers {
+  /** The host's resolv.conf as it is: for containers that share its network. */
+  readonly own: string;
+  /** The one that names resolvers outside of the host, where there is one. */
+  readonly outside: string;
+}
+
+/** Never fails: a file that is not there is empty. */
+export async function hostResolvers(): Promise<HostResolvers> {
+  const own = await readOrEmpty(HOST_FILE);
+  return { own, outside: hasOutsideResolver(own) ? own : (await readOrEmpty(RESOLVED_FILE)) || own };
 }
 
 /**
- * The host's resolv.conf for a sandbox: without resolvers that listen on the host's loopback, those of systemd-resolved
- * in their place. Docker falls back to a public resolver where none is left; we say so instead.
+ * resolv.conf(5) for a sandbox: without resolvers that it cannot reach, on the host's loopback and in IPv6, which sandboxes
+ * have not. Docker falls back to a public resolver where none is left; we say so instead.
  */
-export async function sandboxResolvConf(): Promise<ResolvConf> {
-  const own = await readOrEmpty(HOST_FILE);
-  return filteredResolvConf(hasOutsideResolver(own) ? own : (await readOrEmpty(RESOLVED_FILE)) || own);
-}
-
-/** resolv.conf(5), without resolvers that a sandbox cannot reach: loopback, and IPv6, which sandboxes have not. */
 export function filteredResolvConf(text: string): ResolvConf {
   const lines = text.split("\n").filter((line) => {
     const resolver = resolverOf(line);

@@ -70,8 +70,10 @@ async function keepNode(deps: Deps, signal: AbortSignal): Promise<void> {
 }
 
 /** Networks come and go in other replicas too. */
-async function syncPool({ db, node, pool }: Deps): Promise<void> {
-  const networks = (await allNetworks(db, node)).filter(({ driver }) => driver === "bridge");
+async function syncPool({ db, node, pool, known }: Deps): Promise<void> {
+  const all = await allNetworks(db, node);
+  known.replace(all);
+  const networks = all.filter(({ driver }) => driver === "bridge");
   const ids = new Set(networks.map(({ id }) => id));
   for (const id of pool.networks()) if (!ids.has(id)) await pool.drop(id);
   for (const network of networks) pool.keep(attachmentOf(driverNetwork(network)));

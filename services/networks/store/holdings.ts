@@ -82,11 +82,15 @@ export interface NewHolding {
 /**
  * A holder's rows, with a free address for each endpoint that needs one: the next behind the one that its network gave
  * last. The network's row is locked until the transaction ends, so two never look for one at the same time; addresses that
- * somebody named are the exception, and endpoints_address finds it. Returns the addresses by endpoint; null: none is free.
- * Violates sandboxes_pkey, endpoints_address, endpoints_in_network. The subquery's `generate_series` is lazy only where it
+ * somebody named are the exception, and endpoints_address finds it. Returns the addresses by endpoint; null: none is free;
+ * undefined: the holder has rows already. Violates endpoints_address, endpoints_in_network. The subquery's `generate_series` is lazy only where it
  * stands in a select list: 0.1 ms however large the network is.
  */
-export async function insertHolding(db: Db, node: string, holding: NewHolding): Promise<Map<string, string | null>> {
+export async function insertHolding(
+  db: Db,
+  node: string,
+  holding: NewHolding,
+): Promise<ReadonlyMap<string, string | null> | undefined> {
   const { holder, holderName, acquiredBy, netnsId, endpoints } = holding;
   const requested = endpoints.map(({ network, ...endpoint }, position) => ({
     ...endpoint,
@@ -99,11 +103,12 @@ export async function insertHolding(db: Db, node: string, holding: NewHolding): 
   const { rows } = await db.query<{ id: string; address: string | null }>(
     `with sandbox as (
        insert into sandboxes (holder, node, holder_name, acquired_by, netns_id, is_active)
-       values ($1, $2, $3, $4, $5, true)
+       values ($1, $2, $3, $4, $5, true) on conflict (holder) do nothing returning holder
      ), requested as (
        select * from jsonb_to_recordset($6::jsonb) as r (
          id text, "networkId" text, position smallint, "interfaceName" text, "hostLink" text, address text, mac text,
          aliases jsonb, "wantsAddress" boolean)
+        where exists (select from sandbox)
      ), given as (
        update networks n set last_given = coalesce(
          (select a from (select coalesce(n.last_given, n.first_address - 1) + generate_series(
@@ -123,7 +128,7 @@ export async function insertHolding(db: Db, node: string, holding: NewHolding): 
      returning id, host(address) as address`,
     [holder, node, holderName, acquiredBy, netnsId ?? null, JSON.stringify(requested)],
   );
-  return new Map(rows.map(({ id, address }) => [id, address]));
+  return rows.length === 0 ? undefined : new Map(rows.map(({ id, address }) => [id, address]));
 }
 
 /** Violates published_ports_free when somebody has one of them. */
@@ -251,9 +256,24 @@ export async function deactivateHolding(db: Db, holder: string, netnsId: string 
   return rows[0]?.count === 1;
 }
 
-/** All rows of the holder go. */
-export async function deleteHolding(db: Db, node: string, holder: string): Promise<void> {
-  await db.query("delete from sandboxes where holder = $2 and node = $1", [node, holder]);
+/**
+ * All rows of the holder go, where this operation acquired them, or whichever did. Returns what it had; undefined: nothing.
+ * What the other tables hold is read as it was before the statement.
+ */
+export async function deleteHolding(
+  db: Db,
+  node: string,
+  holder: string,
+  acquiredBy?: string,
+): Promise<Holding | undefined> {
+  const { rows } = await db.query<HoldingRow>(
+    `with gone as (
+       delete from sandboxes where holder = $2 and node = $1 and ($3::text is null or acquired_by = $3) returning *
+     )
+     select ${HOLDING} from gone s`,
+    [node, holder, acquiredBy ?? null],
+  );
+  return rows.map(toHolding)[0];
 }
 
 export interface AttachedEndpoint extends Omit<Endpoint, "network"> {
