@@ -65,5 +65,5 @@ SOURCE_DATE_EPOCH=1700000000 TMPDIR=/var/tmp mmdebstrap --quiet --mode=root --fo
   --variant="$variant" ${packages:+--include="$packages"} --skip=output/dev \
   --aptopt="$work/apt.conf" "$hook \"\$1\"" \
   "$suite" "$work/root.tar" $sources
-gzip -n -5 <"$work/root.tar" >"$output.next"
+gzip -n -1 <"$work/root.tar" >"$output.next"
 mv "$output.next" "$output"
