@@ -55,8 +55,10 @@ export function sharedEngine(options: EngineOptions): Engine {
     const daemon = owned.use(await testDaemon({ ...options, config: { registries: mirrored, ...options.config } }));
     for (const image of options.images) {
       await ok(daemon, "pull", "-q", image);
-      if (options.isPulled === false) await ok(daemon, "rmi", image); // the store's directories are made by the first
+      if (options.isPulled === false) await ok(daemon, "rmi", image);
     }
+    // makes what is made once: the cgroup that containers are in, the directories of the image store
+    if (options.isPulled !== false) await daemon.ctl("run", "--rm", options.images[0] ?? "", "true");
     running = { daemon, registry, before: await stateAtRest(daemon) };
   });
   afterEach(async function () {

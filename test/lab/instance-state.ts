@@ -110,6 +110,7 @@ async function nftOf({ instance }: Place): Promise<string[]> {
 const OPAQUE = [
   /^root\/postgres/,
   /^root\/log/,
+  /^root\/images\/blobs$/,
   /^root\/images\/l\/[^/]+$/,
   /\/_data$/,
   /\/(merged|upper|work|rootfs)$/,
