@@ -71,16 +71,19 @@ async function recordOnce(request: AcquireRequest, attempt: number, deps: Deps):
   const networks = await networksOf(request, attempt, deps);
   const sandbox = await openSandbox(networks, deps);
   const reserved: Reserved = [];
+  let isWritten = false;
   try {
-    const recorded = await deps.db.transaction((tx) =>
-      recordIn(tx, { request, networks, sandbox, attempt }, reserved, deps),
-    );
+    const recorded = await deps.db.transaction(async (tx) => {
+      const made = await recordIn(tx, { request, networks, sandbox, attempt }, reserved, deps);
+      isWritten = true;
+      return made;
+    });
     if (sandbox !== undefined) await keepOrGiveBack(sandbox, recorded, deps);
     return recorded;
   } catch (error) {
     releaseReserved(reserved, request.holder, deps);
     // a commit whose answer was lost may have given it to its owner: then reconcile says whose it is
-    const mayBeOwned = isCtlError(error, "UNAVAILABLE") || violates(error, "sandboxes_netns");
+    const mayBeOwned = isWritten || violates(error, "sandboxes_netns");
     if (sandbox !== undefined && mayBeOwned) deps.pool.settle(sandbox);
     else if (sandbox !== undefined) await deps.pool.giveBack(sandbox);
     throw error;

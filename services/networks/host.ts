@@ -57,7 +57,7 @@ export async function openHost(context: BootContext<typeof networksSettings>): P
   await ensureBuiltIns(deps, starting);
   await reconcile(deps, starting);
   await syncReplica(deps, starting);
-  await deps.firewall.refresh();
+  await deps.firewall.refresh().catch((error: unknown) => log.warn({ err: error }, "the host's firewall is not read"));
   const owned = undo.move();
   return { deps, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

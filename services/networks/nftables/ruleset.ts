@@ -32,6 +32,7 @@ export class Ruleset {
   readonly #thread: HostThread;
   readonly #table: string;
   #fingerprint = "";
+  #readWanted: (() => Promise<TableState>) | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(thread: HostThread, table: string) {
@@ -44,18 +45,16 @@ export class Ruleset {
    * it, one that comes later waits and is added behind it.
    */
   rebuild(readState: () => Promise<TableState>): Promise<void> {
-    return this.#alone(async () => {
-      await this.#apply(rebuildScript(this.#table, await readState()));
-      this.#fingerprint = await this.#readFingerprint();
-    });
+    this.#readWanted = readState;
+    return this.#alone(() => this.#rebuild(readState));
   }
 
   addBridge(bridge: BridgeRules): Promise<void> {
-    return this.#alone(() => this.#apply(addBridgeScript(this.#table, bridge)));
+    return this.#alone(() => this.#change(addBridgeScript(this.#table, bridge)));
   }
 
   removeBridge(bridge: BridgeRules): Promise<void> {
-    return this.#alone(() => this.#apply(removeBridgeScript(this.#table, bridge)));
+    return this.#alone(() => this.#change(removeBridgeScript(this.#table, bridge)));
   }
 
   /**
@@ -69,6 +68,7 @@ export class Ruleset {
         await this.#apply(changeScript(this.#table, change));
       } catch (error) {
         if (!isConflict(error)) throw error;
+        await this.#restoreIfGone();
         await this.#apply(changeScript(this.#table, fittingChange(change, (await this.#readState()).ports)));
       }
     });
@@ -93,6 +93,7 @@ export class Ruleset {
    */
   mendPorts(readPorts: () => Promise<readonly PortRule[]>): Promise<PortChange> {
     return this.#alone(async () => {
+      await this.#restoreIfGone();
       const { ports: present } = await this.#readState();
       const wanted = await readPorts();
       const change = {
@@ -135,6 +136,26 @@ export class Ruleset {
       if (!acceptsTranslated(rules)) dropping.push(one);
     }
     return dropping;
+  }
+
+  async #rebuild(readState: () => Promise<TableState>): Promise<void> {
+    await this.#apply(rebuildScript(this.#table, await readState()));
+    this.#fingerprint = await this.#readFingerprint();
+  }
+
+  /** A change of what somebody has flushed a moment ago: nobody need wait for the next look at the table. */
+  async #change(script: string): Promise<void> {
+    try {
+      await this.#apply(script);
+    } catch (error) {
+      if (!isConflict(error)) throw error;
+      await this.#restoreIfGone();
+      await this.#apply(script);
+    }
+  }
+
+  async #restoreIfGone(): Promise<void> {
+    if (this.#readWanted !== undefined && (await this.#readFingerprint()) === "") await this.#rebuild(this.#readWanted);
   }
 
   /** `get element` answers in text only (nft 1.0.6), the element as it was added. */

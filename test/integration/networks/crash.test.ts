@@ -134,6 +134,23 @@ describe("the networks service and others on its host", function () {
     await command("nft", "delete", "table", "inet", "theirs");
   });
 
+  it("serves at once when somebody has just flushed all rules", async () => {
+    await using service = await networksProcesses();
+    const { networks } = await service.start();
+    await networks.acquire(acquireRequest("web", { ports: PORTS }), call());
+    await command("nft", "flush", "ruleset");
+    await networks.acquire(acquireRequest("next", { ports: [{ containerPort: 80 }] }), call());
+    expect((await tableOf(service.names)).ports).to.have.length(2);
+    await command("nft", "flush", "ruleset");
+    const { network } = await networks.createNetwork(networkRequest("back"), call());
+    expect((await tableOf(service.names)).bridges.map(({ name }) => name)).to.include(network?.bridge);
+    await command("nft", "flush", "ruleset");
+    await networks.removeNetwork({ ref: "back", force: false }, call());
+    await command("nft", "flush", "ruleset");
+    await networks.release({ holder: "web" }, call());
+    await eventually(async () => expect((await tableOf(service.names)).ports).to.have.length(1), 3_000);
+  });
+
   it("says which firewall chain keeps published ports from other hosts, until a rule there lets them through", async () => {
     await using service = await networksProcesses();
     const chain = "{ type filter hook forward priority 0; policy drop; }";
@@ -190,7 +207,7 @@ describe("two replicas of the networks service", function () {
     await one.kill();
     expect(await rejection(listen(8080))).to.include({ code: "EADDRINUSE" });
     await other.networks.release({ holder: "web" }, call());
-    await using _program = await listen(8080);
+    await using _program = await eventually(() => listen(8080)); // a killed process's threads end one by one
   });
 
   it("clear up after the one that died, its warm sandboxes included", async () => {
