@@ -48,20 +48,29 @@ export async function attach(reference: string, wish: AttachWish, { db, root, en
   try {
     const row = await findContainer(db, found.id);
     if (row.state === "removing") throw beingRemoved(row.name);
-    if (!isUp(row.state) && !wish.awaitStart) throw notRunning(row.name);
+    const last = isUp(row.state) || wish.awaitStart ? undefined : lastEnd(row);
+    // who lost its stream gets the rest of the output also when the run has ended meanwhile
+    if (last !== undefined && wish.position === undefined) throw notRunning(row.name);
+    const ended = last === undefined ? end.ended : Promise.resolve(last);
     const paths = containerPaths(root, row.id);
     const from = await startPosition(paths, wish);
     return {
       row,
       paths,
-      ended: end.ended,
-      output: (signal) => outputFrames({ logPath: paths.log, from, until: { ended: end.ended } }, wish.streams, signal),
+      ended,
+      output: (signal) => outputFrames({ logPath: paths.log, from, until: { ended } }, wish.streams, signal),
       [Symbol.dispose]: () => end[Symbol.dispose](),
     };
   } catch (error) {
     end[Symbol.dispose]();
     throw error;
   }
+}
+
+/** How its last run ended. Throws CONTAINER_NOT_RUNNING when there was none. */
+function lastEnd(row: ContainerRow): RunEnd {
+  if (row.exit_code === null) throw notRunning(row.name);
+  return { exitCode: row.exit_code, oomKilled: row.oom_killed };
 }
 
 async function startPosition(paths: ContainerPaths, wish: AttachWish): Promise<LogPosition> {

@@ -59,12 +59,13 @@ export async function* attachCall(
   const linked = AbortSignal.any([signal, ends.signal]);
   const output = attachment.output(linked);
   // begun before `attached` is told: the log is opened before a short run can come and go
-  let next = output.next();
-  const input = followInput(inputsOf(messages), { row, paths: attachment.paths, wantsStdin: stdin }, deps, linked);
+  let next = awaitedLater(output.next());
+  const target = { row, paths: attachment.paths, wantsStdin: stdin };
+  const input = awaitedLater(followInput(inputsOf(messages), target, deps, linked));
   try {
     yield { event: { $case: "attached", value: { id: row.id } } };
     for (let { value, done } = await next; done !== true; { value, done } = await next) {
-      next = output.next();
+      next = awaitedLater(output.next());
       yield { event: { $case: "output", value: frameMessage(value) } };
     }
     const { exitCode, oomKilled } = await attachment.ended;
@@ -72,7 +73,14 @@ export async function* attachCall(
   } finally {
     ends.abort();
     await Promise.allSettled([next, input]);
+    await output.return(undefined); // what waits at a frame would keep the log open
   }
+}
+
+/** It may fail while the client is slow to take something else: that is no failure that nobody looks at. */
+function awaitedLater<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
 }
 
 /** What a client sends after its first message. */
