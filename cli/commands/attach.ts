@@ -35,8 +35,15 @@ export const attach = command({
       exitStatus: () => exitStatusOf(daemon, ref),
     });
     await Promise.race([session.ready, session.ended]);
+    // a shell draws its prompt anew when the size changes, and only then
+    if (tty) await session.send({ $case: "resize", value: await otherSize() });
     const detachKeys = flags["detach-keys"] ?? DEFAULT_DETACH_KEYS;
     const exit = await followWithSignals(session, { stdin, tty, detachKeys, passesSignals: flags["sig-proxy"] });
     return exit === "detached" ? 0 : exit.exitCode;
   },
 });
+
+async function otherSize(): Promise<{ rows: number; columns: number }> {
+  const { rows, columns } = (await import("../terminal/terminal.ts")).terminalSize();
+  return { rows: rows + 1, columns };
+}

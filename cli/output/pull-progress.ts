@@ -1,6 +1,7 @@
 import { LayerPhase, type LayerProgress, type PullResponse } from "#proto/ctl/images/v1/images.ts";
 import { humanSize, shortId } from "./human.ts";
 import type { Output } from "./output.ts";
+import { spokenReference } from "./reference.ts";
 
 export interface PullProgress {
   show(answer: PullResponse): void;
@@ -12,13 +13,14 @@ export interface PullProgressOptions {
   readonly reference: string;
   /** Print the name at the end and nothing else. */
   readonly isQuiet: boolean;
-  /** In front of all else, once something is to be shown. */
-  readonly heading?: string;
+  /** A `run` found that the image is not here, and says so first. */
+  readonly isMissing?: boolean;
 }
 
 /** How a pull is shown: a bar for each layer on a terminal, a line for each step otherwise. */
 export async function openPullProgress(output: Output, options: PullProgressOptions): Promise<PullProgress> {
   const layers = (await output.isTerminal()) && !options.isQuiet ? new LayerBars(output) : new LayerLines(output);
+  const spoken = spokenReference(options.reference);
   return {
     show({ event }) {
       if (event === undefined) return;
@@ -27,14 +29,15 @@ export async function openPullProgress(output: Output, options: PullProgressOpti
         return;
       }
       if (event.$case === "started") {
-        if (options.heading !== undefined) output.text(`${options.heading}\n`);
-        output.text(`${event.value.reference || options.reference}: Pulling\n`);
+        if (options.isMissing === true) output.text(`Unable to find image '${spoken.familiar}' locally\n`);
+        else if (!spoken.hasVersion) output.text(`Using default tag: ${spoken.version}\n`);
+        output.text(`${spoken.version}: Pulling from ${spoken.path}\n`);
         layers.begin(event.value.layers.map(({ digest }) => digest));
       }
       if (event.$case === "layer") layers.update(event.value);
       if (event.$case === "finished") {
         layers.end();
-        output.text(summary(event.value.image?.repoDigests[0], event.value.changed, options.reference));
+        output.text(summary(event.value.image?.repoDigests[0], event.value.changed, spoken.familiar));
       }
     },
     end: () => layers.end(),
@@ -45,9 +48,9 @@ function nameOf(tags: readonly string[] | undefined, reference: string): string 
   return tags?.find((tag) => tag.includes(reference)) ?? reference;
 }
 
-function summary(repoDigest: string | undefined, changed: boolean, reference: string): string {
+function summary(repoDigest: string | undefined, changed: boolean, familiar: string): string {
   const digest = repoDigest?.split("@")[1];
-  const status = changed ? `Downloaded newer image for ${reference}` : `Image is up to date for ${reference}`;
+  const status = changed ? `Downloaded newer image for ${familiar}` : `Image is up to date for ${familiar}`;
   return `${digest === undefined ? "" : `Digest: ${digest}\n`}Status: ${status}\n`;
 }
 

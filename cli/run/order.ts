@@ -25,8 +25,8 @@ export function pullProgress(order: Order, { stderr }: Context) {
   return {
     async show(answer: PullResponse): Promise<void> {
       if (order.isQuiet) return;
-      const heading = order.pull === "always" ? {} : { heading: `Unable to find image '${reference}' locally` };
-      progress ??= await openPullProgress(stderr, { reference, isQuiet: false, ...heading });
+      const isMissing = order.pull !== "always";
+      progress ??= await openPullProgress(stderr, { reference, isQuiet: false, isMissing });
       progress.show(answer);
     },
     end: () => progress?.end(),

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { ellipsis, humanDuration, humanMemory, humanSize, shortId } from "../../../../cli/output/human.ts";
 import { portsColumn } from "../../../../cli/output/ports.ts";
+import { spokenReference } from "../../../../cli/output/reference.ts";
 import { formatRows } from "../../../../cli/output/rows.ts";
 import { alignCells } from "../../../../cli/output/table.ts";
 import { rfc3339 } from "../../../../cli/output/time.ts";
@@ -61,6 +62,17 @@ describe("what Docker's hands know", () => {
     );
     expect(portsColumn([published(80, 80, "::1")], [])).to.equal("[::1]:80->80/tcp");
     expect(portsColumn([], ["53/udp", "54/udp"])).to.equal("53-54/udp");
+  });
+
+  it("references while they are pulled", () => {
+    const spoken = ["nginx", "nginx:1.2", "team/app", "localhost:5000/a/b:x", "a.io/b@sha256:12"].map(spokenReference);
+    expect(spoken.map(({ version, path, familiar }) => `${version} ${path} ${familiar}`)).to.deep.equal([
+      "latest library/nginx nginx:latest",
+      "1.2 library/nginx nginx:1.2",
+      "latest team/app team/app:latest",
+      "x a/b localhost:5000/a/b:x",
+      "sha256:12 b a.io/b@sha256:12",
+    ]);
   });
 
   it("short ids, cut texts, exact times", () => {
