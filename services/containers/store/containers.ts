@@ -226,8 +226,8 @@ export async function recordExit(db: Db, exit: ExitRecord): Promise<ContainerRow
 export async function recordRestarting(db: Db, id: string, run: number, delayMs: number): Promise<void> {
   await db.query(
     `update containers
-        set state = 'restarting', restart_delay_ms = $3, restart_count = restart_count + 1,
-            restart_at = clock_timestamp() + $3 * interval '1 millisecond'
+        set state = 'restarting', restart_delay_ms = $3::int, restart_count = restart_count + 1,
+            restart_at = clock_timestamp() + $3::int * interval '1 millisecond'
       where id = $1 and run = $2 and state = 'exited' and not is_stopped_by_user`,
     [id, run, delayMs],
   );
