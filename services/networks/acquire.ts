@@ -5,15 +5,17 @@ import type { Deps } from "./deps.ts";
 import { recordEndpointEvents } from "./events.ts";
 import { findNetworks, knownNetworks } from "./find.ts";
 import { type Holder, type Holding, hasOutside, hostPortOf } from "./holding.ts";
-import { bringUp, reserveAll } from "./host-sandbox.ts";
+import { bringUp, reserveAll } from "./host/bring-up.ts";
+import { filteredResolvConf, type HostResolvers, hostResolvers, type ResolvConf } from "./host/resolv-conf.ts";
 import { driverNetwork, type Network } from "./network.ts";
 import { insertNew, type NewHolder, relink } from "./new-holding.ts";
-import { portConflict, type Reserved, releaseReserved } from "./publish.ts";
+import { portConflict, type Reserved, releaseReserved } from "./ports/reserve.ts";
 import { withdraw } from "./release.ts";
-import type { AcquireRequest } from "./requests.ts";
-import { filteredResolvConf, type HostResolvers, hostResolvers, type ResolvConf } from "./resolv-conf.ts";
+import type { AcquireRequest } from "./requests/acquire-request.ts";
 import { newSandboxId, type Sandbox } from "./sandbox/sandbox.ts";
-import { activateHolding, addressOwner, holdingOf, takenPorts } from "./store/holdings.ts";
+import { addressOwner } from "./store/endpoints.ts";
+import { activateHolding, holdingOf } from "./store/holdings.ts";
+import { takenPorts } from "./store/ports.ts";
 
 export interface Acquired {
   readonly holding: Holding;

@@ -4,14 +4,14 @@ import { CtlError } from "../kit/errors.ts";
 import type { Deps } from "./deps.ts";
 import { attachmentOf } from "./drivers/bridge.ts";
 import { recordNetworkEvent } from "./events.ts";
-import { aloneOnHost } from "./host-lock.ts";
+import { aloneOnHost } from "./host/lock.ts";
 import { chooseSubnet, defaultGateway } from "./ipam/pools.ts";
 import { formatSubnet, parseSubnet } from "./ipam/subnet.ts";
 import { bridgeName } from "./names.ts";
 import { driverNetwork, type Network } from "./network.ts";
-import type { BridgeOptions } from "./network-options.ts";
+import type { BridgeOptions } from "./requests/network-options.ts";
+import { type AddressPlan, addressPlan } from "./requests/wanted-pool.ts";
 import { allNetworks, deleteNetwork, insertNetwork, type NewNetwork } from "./store/networks.ts";
-import { type AddressPlan, addressPlan } from "./wanted-pool.ts";
 
 export interface CreateRequest {
   readonly name: string;

@@ -1,12 +1,12 @@
 import type { Database } from "../kit/database.ts";
 import type { Logger } from "../kit/telemetry/log.ts";
 import type { NetworkDriver } from "./drivers/driver.ts";
-import type { Firewall } from "./firewall.ts";
-import type { HostPorts } from "./host-ports.ts";
+import type { Firewall } from "./host/firewall.ts";
 import type { AddressPool } from "./ipam/pools.ts";
 import type { KnownNetworks } from "./known-networks.ts";
 import type { DriverName } from "./network.ts";
 import type { Ruleset } from "./nftables/ruleset.ts";
+import type { HostPorts } from "./ports/host-ports.ts";
 import type { SandboxRemovals } from "./sandbox/removals.ts";
 import type { SandboxDeps } from "./sandbox/sandbox.ts";
 import type { WarmPool } from "./sandbox/warm-pool.ts";

@@ -1,7 +1,7 @@
 import type { DriverNetwork } from "./drivers/driver.ts";
-import type { HostPort } from "./host-ports.ts";
 import { type DriverName, driverNetwork, type NetworkFacts } from "./network.ts";
 import type { PortProtocol, PortRule } from "./nftables/ports.ts";
+import type { HostPort } from "./ports/host-ports.ts";
 
 /** Who keeps what is acquired, and the operation that acquires it: the idempotency key. */
 export interface Holder {

@@ -1,7 +1,7 @@
 import type { Deps } from "./deps.ts";
 import { findNetwork } from "./find.ts";
 import type { Network } from "./network.ts";
-import { type AttachedEndpoint, endpointsOn } from "./store/holdings.ts";
+import { type AttachedEndpoint, endpointsOn } from "./store/endpoints.ts";
 
 /** A network, and who is on it now. */
 export interface Inspected {

@@ -9,10 +9,11 @@ import { macOfAddress } from "./ipam/mac.ts";
 import { isUsable, offsetOf, parseSubnet } from "./ipam/subnet.ts";
 import { vethName } from "./names.ts";
 import type { Network } from "./network.ts";
-import { type Reserved, reservePorts } from "./publish.ts";
-import type { AcquireRequest, EndpointRequest } from "./requests.ts";
+import { type Reserved, reservePorts } from "./ports/reserve.ts";
+import type { AcquireRequest, EndpointRequest } from "./requests/acquire-request.ts";
 import type { Sandbox } from "./sandbox/sandbox.ts";
-import { insertHolding, insertPorts, type NewEndpoint, takenPorts } from "./store/holdings.ts";
+import { insertHolding, type NewEndpoint } from "./store/holdings.ts";
+import { insertPorts, takenPorts } from "./store/ports.ts";
 
 export interface NewHolder {
   readonly request: AcquireRequest;

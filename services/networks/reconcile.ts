@@ -6,7 +6,7 @@ import { bridgeRulesOf } from "./drivers/bridge.ts";
 import { forwardingState, turnOnForwarding } from "./drivers/forwarding.ts";
 import { recordEndpointEvents } from "./events.ts";
 import { type Holding, hostPortOf, portRules } from "./holding.ts";
-import { forgetFlows, isNamespace, sandboxOf } from "./host-sandbox.ts";
+import { forgetFlows, isNamespace, sandboxOf } from "./host/bring-up.ts";
 import type { Link } from "./netlink/links.ts";
 import { driverNetwork, type Network } from "./network.ts";
 import type { PortRule } from "./nftables/ports.ts";

@@ -3,7 +3,7 @@ import { beginUndo } from "../kit/outbox.ts";
 import type { Deps } from "./deps.ts";
 import { recordEndpointEvents } from "./events.ts";
 import type { Holder, Holding } from "./holding.ts";
-import { takeDown } from "./host-sandbox.ts";
+import { takeDown } from "./host/bring-up.ts";
 import { deactivateHolding, deleteHolding, holdingOf } from "./store/holdings.ts";
 
 /**

@@ -3,7 +3,7 @@ import type { Deps } from "./deps.ts";
 import { recordNetworkEvent } from "./events.ts";
 import { findNetwork } from "./find.ts";
 import { driverNetwork, type Network, networkNotFound } from "./network.ts";
-import { type AttachedEndpoint, endpointsOn } from "./store/holdings.ts";
+import { type AttachedEndpoint, endpointsOn } from "./store/endpoints.ts";
 import { deleteNetwork, lockNetwork } from "./store/networks.ts";
 
 export interface RemoveRequest {

@@ -9,18 +9,18 @@ import type { EventFeed } from "../kit/watch.ts";
 import { acquire } from "./acquire.ts";
 import { createNetwork } from "./create.ts";
 import type { Deps } from "./deps.ts";
+import { sandboxOf } from "./host/bring-up.ts";
 import { openHost } from "./host.ts";
-import { sandboxOf } from "./host-sandbox.ts";
 import { inspect } from "./inspect.ts";
 import { list, NETWORK_FILTERS } from "./list.ts";
-import { checkDriver, parseNetworkName, parseOptions } from "./network-options.ts";
 import { deactivate, release, undoAcquire } from "./release.ts";
 import { remove } from "./remove.ts";
-import { parseEndpoints, parsePorts } from "./requests.ts";
+import { parseEndpoints, parsePorts } from "./requests/acquire-request.ts";
+import { checkDriver, parseNetworkName, parseOptions } from "./requests/network-options.ts";
+import { parsePools } from "./requests/wanted-pool.ts";
 import { acquiredMessage, holderFrom, networkMessage } from "./service/messages.ts";
 import type { networksSettings } from "./settings.ts";
 import { keepUp } from "./upkeep.ts";
-import { parsePools } from "./wanted-pool.ts";
 
 /** The service's surface and its background work, which ends with the context's signal. */
 export async function startNetworks(

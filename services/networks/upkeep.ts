@@ -3,11 +3,11 @@ import { keepDuty } from "../kit/duty.ts";
 import { trimEvents, trimSteps } from "../kit/outbox.ts";
 import type { Deps } from "./deps.ts";
 import { attachmentOf } from "./drivers/bridge.ts";
-import type { HostPort } from "./host-ports.ts";
 import { driverNetwork } from "./network.ts";
+import type { HostPort } from "./ports/host-ports.ts";
 import { rebuildTable, reconcile, sweepSandboxes } from "./reconcile.ts";
-import { type ReservedPortRow, reservedPortRows } from "./store/holdings.ts";
 import { allNetworks } from "./store/networks.ts";
+import { type ReservedPortRow, reservedPortRows } from "./store/ports.ts";
 
 const LOOK_MS = 1_000;
 const FIREWALL_MS = 10_000;

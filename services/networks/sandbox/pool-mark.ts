@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { tryLockFile } from "../host-lock.ts";
+import { tryLockFile } from "../host/lock.ts";
 import { newSandboxId } from "./sandbox.ts";
 
 /** Four hexadecimal digits in which the names of a pool's sandboxes end, and the lock that says that the pool lives. */

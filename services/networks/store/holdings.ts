@@ -1,8 +1,7 @@
 import type { Db } from "../../kit/database.ts";
-import type { Endpoint, Holding, Port } from "../holding.ts";
-import { macOfAddress } from "../ipam/mac.ts";
+import type { Endpoint, Holding } from "../holding.ts";
 import type { NetworkFacts } from "../network.ts";
-import type { PortProtocol } from "../nftables/ports.ts";
+import { macOf } from "./endpoints.ts";
 
 interface HoldingRow extends Omit<Holding, "netnsId"> {
   readonly netnsId: string | null;
@@ -32,11 +31,6 @@ const HOLDING = `
 function toHolding(row: HoldingRow): Holding {
   const endpoints = row.endpoints.map((endpoint) => ({ ...endpoint, mac: macOf(endpoint) }));
   return { ...row, endpoints, netnsId: row.netnsId ?? undefined };
-}
-
-/** A row has a MAC only where somebody named one. */
-function macOf({ address, mac }: Pick<Endpoint, "address" | "mac">): string {
-  return mac === "" && address !== "" ? macOfAddress(address) : mac;
 }
 
 export async function holdingOf(db: Db, node: string, holder: string): Promise<Holding | undefined> {
@@ -131,64 +125,6 @@ export async function insertHolding(
   return rows.length === 0 ? undefined : new Map(rows.map(({ id, address }) => [id, address]));
 }
 
-/** Violates published_ports_free when somebody has one of them. */
-export async function insertPorts(db: Db, node: string, ports: readonly Port[]): Promise<void> {
-  if (ports.length === 0) return;
-  const rows = ports.map((port, position) => ({
-    ...port,
-    position,
-    host: port.hostIp === "" ? "0.0.0.0/0" : port.hostIp,
-  }));
-  await db.query(
-    `insert into published_ports
-            (endpoint_id, position, node, protocol, host, host_port, container_port, is_chosen, is_active)
-     select p."endpointId", p.position, $1, p.protocol, p.host, p."hostPort", p."containerPort", p."isChosen", true
-       from jsonb_to_recordset($2::jsonb) as p ("endpointId" text, position smallint, protocol text, host inet,
-            "hostPort" integer, "containerPort" integer, "isChosen" boolean)
-      order by p."hostPort", p.protocol`, // in one order, as above
-    [node, JSON.stringify(rows)],
-  );
-}
-
-/** Who has one of these ports, and which. */
-export interface PortOwnerRow {
-  readonly holder: string;
-  readonly holderName: string;
-  readonly protocol: string;
-  readonly hostPort: number;
-}
-
-/** The ports of a node that nobody else can publish: all addresses' or some address's. */
-export async function takenPorts(db: Db, node: string): Promise<PortOwnerRow[]> {
-  const { rows } = await db.query<PortOwnerRow>(
-    `select s.holder, s.holder_name as "holderName", p.protocol, p.host_port as "hostPort"
-       from published_ports p join endpoints e on e.id = p.endpoint_id join sandboxes s on s.holder = e.holder
-      where p.node = $1 and (p.is_active or p.is_chosen)`,
-    [node],
-  );
-  return rows;
-}
-
-export interface ReservedPortRow {
-  readonly holder: string;
-  /** Empty: all of the host's addresses. */
-  readonly hostIp: string;
-  readonly protocol: PortProtocol;
-  readonly port: number;
-}
-
-/** Every port of a node that is to be held against other programs. */
-export async function reservedPortRows(db: Db, node: string): Promise<ReservedPortRow[]> {
-  const { rows } = await db.query<ReservedPortRow>(
-    `select e.holder, case masklen(p.host) when 0 then '' else host(p.host) end as "hostIp", p.protocol,
-            p.host_port as port
-       from published_ports p join endpoints e on e.id = p.endpoint_id
-      where p.node = $1 and (p.is_active or p.is_chosen)`,
-    [node],
-  );
-  return rows;
-}
-
 /** Names of the network namespaces that rows own. */
 export async function ownedNetnsIds(db: Db, node: string): Promise<Set<string>> {
   const { rows } = await db.query<{ id: string }>(
@@ -196,20 +132,6 @@ export async function ownedNetnsIds(db: Db, node: string): Promise<Set<string>> 
     [node],
   );
   return new Set(rows.map(({ id }) => id));
-}
-
-/** Who has an address of a network. */
-export async function addressOwner(
-  db: Db,
-  networkId: string,
-  address: string,
-): Promise<{ holder: string; holderName: string } | undefined> {
-  const { rows } = await db.query<{ holder: string; holderName: string }>(
-    `select s.holder, s.holder_name as "holderName" from endpoints e join sandboxes s on s.holder = e.holder
-      where e.network_id = $1 and e.address = $2`,
-    [networkId, address],
-  );
-  return rows[0];
 }
 
 /** False: it is active, or gone. Violates published_ports_free when somebody took one of its ports meanwhile. */
@@ -274,23 +196,4 @@ export async function deleteHolding(
     [node, holder, acquiredBy ?? null],
   );
   return rows.map(toHolding)[0];
-}
-
-export interface AttachedEndpoint extends Omit<Endpoint, "network"> {
-  readonly networkId: string;
-  readonly holder: string;
-  readonly holderName: string;
-  readonly isActive: boolean;
-}
-
-/** The endpoints on these networks, of stopped holders too, by holder. */
-export async function endpointsOn(db: Db, networkIds: readonly string[]): Promise<AttachedEndpoint[]> {
-  const { rows } = await db.query<AttachedEndpoint>(
-    `select e.network_id as "networkId", e.id, e.interface_name as "interfaceName", e.host_link as "hostLink",
-            coalesce(host(e.address), '') as address, e.mac, e.aliases, s.holder, s.holder_name as "holderName",
-            s.is_active as "isActive"
-       from endpoints e join sandboxes s on s.holder = e.holder where e.network_id = any($1) order by s.holder`,
-    [networkIds],
-  );
-  return rows.map((row) => ({ ...row, mac: macOf(row) }));
 }

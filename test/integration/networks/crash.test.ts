@@ -2,7 +2,7 @@ import { createServer } from "node:net";
 import { expect } from "chai";
 import { runCommand } from "../../../services/kit/command.ts";
 import { deadline } from "../../../services/kit/deadlines.ts";
-import { isNamespace } from "../../../services/networks/host-sandbox.ts";
+import { isNamespace } from "../../../services/networks/host/bring-up.ts";
 import { eventually } from "../../lab/eventually.ts";
 import { rejection } from "../../lab/rejection.ts";
 import { startAgent } from "./agent.ts";

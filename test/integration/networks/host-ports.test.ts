@@ -1,7 +1,7 @@
 import { createSocket } from "node:dgram";
 import { connect, createServer, type Server } from "node:net";
 import { expect } from "chai";
-import { ephemeralRange, HostPorts, reservationOwner } from "../../../services/networks/host-ports.ts";
+import { ephemeralRange, HostPorts, reservationOwner } from "../../../services/networks/ports/host-ports.ts";
 import { rejection } from "../../lab/rejection.ts";
 import { startAgent } from "./agent.ts";
 import { refuseRealHost } from "./host.ts";

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { inodesOnPort } from "../../../services/networks/port-owner.ts";
+import { inodesOnPort } from "../../../../services/networks/ports/port-owner.ts";
 
 const TABLE = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0000000000000000

@@ -1,6 +1,6 @@
 import { type FileHandle, open } from "node:fs/promises";
-import { sleep } from "../kit/deadlines.ts";
-import { isErrno, lastErrno, loadLibc, SyscallError } from "../kit/linux/libc.ts";
+import { sleep } from "../../kit/deadlines.ts";
+import { isErrno, lastErrno, loadLibc, SyscallError } from "../../kit/linux/libc.ts";
 
 const LOCK_EX_NB = 2 | 4;
 const RETRY_MS = 5;

@@ -1,5 +1,5 @@
-import type { DroppingChain } from "./nftables/listing.ts";
-import type { Ruleset } from "./nftables/ruleset.ts";
+import type { DroppingChain } from "../nftables/listing.ts";
+import type { Ruleset } from "../nftables/ruleset.ts";
 
 /**
  * What the host's own firewall does to published ports: a drop in another table wins over our accept, and only its owner

@@ -1,8 +1,8 @@
 import { isIPv6 } from "node:net";
-import { CtlError } from "../kit/errors.ts";
-import { formatAddress, parseAddress } from "./ipam/address.ts";
-import { defaultGateway } from "./ipam/pools.ts";
-import { containsSubnet, formatSubnet, isUsable, parseSubnet, type Subnet, usableBounds } from "./ipam/subnet.ts";
+import { CtlError } from "../../kit/errors.ts";
+import { formatAddress, parseAddress } from "../ipam/address.ts";
+import { defaultGateway } from "../ipam/pools.ts";
+import { containsSubnet, formatSubnet, isUsable, parseSubnet, type Subnet, usableBounds } from "../ipam/subnet.ts";
 
 export interface PoolRequest {
   /** CIDR. */

@@ -1,5 +1,5 @@
-import { CtlError } from "../kit/errors.ts";
-import { BUILT_IN_NAMES, type StringMap } from "./network.ts";
+import { CtlError } from "../../kit/errors.ts";
+import { BUILT_IN_NAMES, type StringMap } from "../network.ts";
 
 /** What a bridge network's options mean. */
 export interface BridgeOptions {

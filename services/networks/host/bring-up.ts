@@ -1,7 +1,7 @@
 import { statfs } from "node:fs/promises";
-import { allOf } from "../kit/parallel.ts";
-import type { Deps } from "./deps.ts";
-import { attachmentOf } from "./drivers/bridge.ts";
+import { allOf } from "../../kit/parallel.ts";
+import type { Deps } from "../deps.ts";
+import { attachmentOf } from "../drivers/bridge.ts";
 import {
   defaultRouteEndpoint,
   driverNetworkOf,
@@ -10,9 +10,9 @@ import {
   hostPortOf,
   portRules,
   reservedPorts,
-} from "./holding.ts";
-import { parseSubnet } from "./ipam/subnet.ts";
-import type { PortRule } from "./nftables/ports.ts";
+} from "../holding.ts";
+import { parseSubnet } from "../ipam/subnet.ts";
+import type { PortRule } from "../nftables/ports.ts";
 import {
   type InterfaceSettings,
   makeSandbox,
@@ -21,7 +21,7 @@ import {
   removeVeth,
   type Sandbox,
   type Veth,
-} from "./sandbox/sandbox.ts";
+} from "../sandbox/sandbox.ts";
 
 /** NSFS_MAGIC of linux/magic.h: a namespace is mounted there. */
 const NSFS = 0x6e736673;

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { CtlError } from "../kit/errors.ts";
-import { isErrno, lastErrno, loadLibc, SyscallError } from "../kit/linux/libc.ts";
-import { parseAddress } from "./ipam/address.ts";
-import type { PortProtocol } from "./nftables/ports.ts";
+import { CtlError } from "../../kit/errors.ts";
+import { isErrno, lastErrno, loadLibc, SyscallError } from "../../kit/linux/libc.ts";
+import { parseAddress } from "../ipam/address.ts";
+import type { PortProtocol } from "../nftables/ports.ts";
+import { readSysctl } from "../sandbox/sysctls.ts";
 import { portOwner } from "./port-owner.ts";
-import { readSysctl } from "./sandbox/sysctls.ts";
 
 /** A port of the host, or all of its addresses' port of that number. */
 export interface HostPort {

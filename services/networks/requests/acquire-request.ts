@@ -1,10 +1,10 @@
 import { isIPv4, isIPv6 } from "node:net";
-import { CtlError } from "../kit/errors.ts";
-import type { Holder } from "./holding.ts";
-import type { PortRange } from "./host-ports.ts";
-import { formatAddress, parseAddress } from "./ipam/address.ts";
-import { parseMac } from "./ipam/mac.ts";
-import type { PortProtocol } from "./nftables/ports.ts";
+import { CtlError } from "../../kit/errors.ts";
+import type { Holder } from "../holding.ts";
+import { formatAddress, parseAddress } from "../ipam/address.ts";
+import { parseMac } from "../ipam/mac.ts";
+import type { PortProtocol } from "../nftables/ports.ts";
+import type { PortRange } from "../ports/host-ports.ts";
 
 export interface AcquireRequest extends Holder {
   /** The container's name, for showing. */

@@ -1,10 +1,10 @@
 import { randomInt } from "node:crypto";
-import { CtlError } from "../kit/errors.ts";
-import type { Deps } from "./deps.ts";
-import { hostPortOf, type Port } from "./holding.ts";
+import { CtlError } from "../../kit/errors.ts";
+import type { Deps } from "../deps.ts";
+import { hostPortOf, type Port } from "../holding.ts";
+import type { PortRequest } from "../requests/acquire-request.ts";
+import type { PortOwnerRow } from "../store/ports.ts";
 import { ephemeralRange, nameOfPort, type SearchRange } from "./host-ports.ts";
-import type { PortRequest } from "./requests.ts";
-import type { PortOwnerRow } from "./store/holdings.ts";
 
 /** Ports that were reserved on the host for a holder, and are to be let go when what they are for fails. */
 export type Reserved = Port[];

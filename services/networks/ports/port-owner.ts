@@ -1,6 +1,6 @@
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { basename } from "node:path";
-import type { PortProtocol } from "./nftables/ports.ts";
+import type { PortProtocol } from "../nftables/ports.ts";
 
 export interface PortOwner {
   readonly pid: number;

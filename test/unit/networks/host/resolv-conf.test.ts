@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { filteredResolvConf } from "../../../services/networks/resolv-conf.ts";
+import { filteredResolvConf } from "../../../../services/networks/host/resolv-conf.ts";
 
 describe("a sandbox's resolv.conf", () => {
   it("keeps the host's search list, options and resolvers that it can reach", () => {

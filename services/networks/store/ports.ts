@@ -1,0 +1,61 @@
+import type { Db } from "../../kit/database.ts";
+import type { Port } from "../holding.ts";
+import type { PortProtocol } from "../nftables/ports.ts";
+
+/** Violates published_ports_free when somebody has one of them. */
+export async function insertPorts(db: Db, node: string, ports: readonly Port[]): Promise<void> {
+  if (ports.length === 0) return;
+  const rows = ports.map((port, position) => ({
+    ...port,
+    position,
+    host: port.hostIp === "" ? "0.0.0.0/0" : port.hostIp,
+  }));
+  await db.query(
+    `insert into published_ports
+            (endpoint_id, position, node, protocol, host, host_port, container_port, is_chosen, is_active)
+     select p."endpointId", p.position, $1, p.protocol, p.host, p."hostPort", p."containerPort", p."isChosen", true
+       from jsonb_to_recordset($2::jsonb) as p ("endpointId" text, position smallint, protocol text, host inet,
+            "hostPort" integer, "containerPort" integer, "isChosen" boolean)
+      order by p."hostPort", p.protocol`, // in one order, as above
+    [node, JSON.stringify(rows)],
+  );
+}
+
+/** Who has one of these ports, and which. */
+export interface PortOwnerRow {
+  readonly holder: string;
+  readonly holderName: string;
+  readonly protocol: string;
+  readonly hostPort: number;
+}
+
+/** The ports of a node that nobody else can publish: all addresses' or some address's. */
+export async function takenPorts(db: Db, node: string): Promise<PortOwnerRow[]> {
+  const { rows } = await db.query<PortOwnerRow>(
+    `select s.holder, s.holder_name as "holderName", p.protocol, p.host_port as "hostPort"
+       from published_ports p join endpoints e on e.id = p.endpoint_id join sandboxes s on s.holder = e.holder
+      where p.node = $1 and (p.is_active or p.is_chosen)`,
+    [node],
+  );
+  return rows;
+}
+
+export interface ReservedPortRow {
+  readonly holder: string;
+  /** Empty: all of the host's addresses. */
+  readonly hostIp: string;
+  readonly protocol: PortProtocol;
+  readonly port: number;
+}
+
+/** Every port of a node that is to be held against other programs. */
+export async function reservedPortRows(db: Db, node: string): Promise<ReservedPortRow[]> {
+  const { rows } = await db.query<ReservedPortRow>(
+    `select e.holder, case masklen(p.host) when 0 then '' else host(p.host) end as "hostIp", p.protocol,
+            p.host_port as port
+       from published_ports p join endpoints e on e.id = p.endpoint_id
+      where p.node = $1 and (p.is_active or p.is_chosen)`,
+    [node],
+  );
+  return rows;
+}
