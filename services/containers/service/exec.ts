@@ -35,8 +35,8 @@ export async function* execCall(
   }
   await using running = await runExec(id, wish, deps, signal);
   const { session } = running;
-  const ends = new AbortController();
-  const stop = () => ends.abort();
+  // its output ends with it, and so does the loop below, which else would wait for output for ever
+  const stop = () => void Promise.resolve(running[Symbol.asyncDispose]()).catch(() => {});
   signal.addEventListener("abort", stop, { once: true });
   const input = followExecInput(inputsOf(messages), running);
   input.catch(() => {});
