@@ -3,7 +3,7 @@
 . "$(dirname -- "$0")/environment.sh"
 
 # seconds: what hangs must not outlast a continuous-integration run
-SUITE_LIMIT=480
+SUITE_LIMIT=900
 
 # a /var/tmp of the run's own: its directories are told from those of whoever else works here. Not where it would hide
 # the source tree.
