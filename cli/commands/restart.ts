@@ -1,7 +1,7 @@
 import { GatewayService, RestartContainerRequest } from "#proto/ctl/gateway/v1/gateway.ts";
 import { eachArgument } from "../each-argument.ts";
 import { command } from "../grammar/command.ts";
-import { stopFlags } from "../stop-flags.ts";
+import { stopFlags, timeoutOf } from "../stop-flags.ts";
 
 export const restart = command({
   summary: "Restart one or more containers",
@@ -13,7 +13,7 @@ export const restart = command({
       const request = RestartContainerRequest.fromPartial({
         ref,
         signal: flags.signal ?? "",
-        ...(flags.timeout === undefined ? {} : { timeoutS: flags.timeout }),
+        ...timeoutOf(flags),
       });
       await context.daemon.unary(GatewayService.restartContainer, request);
       return ref;

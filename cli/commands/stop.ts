@@ -1,7 +1,7 @@
 import { ContainersService, StopContainerRequest } from "#proto/ctl/containers/v1/containers.ts";
 import { eachArgument } from "../each-argument.ts";
 import { command } from "../grammar/command.ts";
-import { stopFlags } from "../stop-flags.ts";
+import { stopFlags, timeoutOf } from "../stop-flags.ts";
 
 export const stop = command({
   summary: "Stop one or more running containers",
@@ -13,7 +13,7 @@ export const stop = command({
       const request = StopContainerRequest.fromPartial({
         ref,
         signal: flags.signal ?? "",
-        ...(flags.timeout === undefined ? {} : { timeoutS: flags.timeout }),
+        ...timeoutOf(flags),
       });
       await context.daemon.unary(ContainersService.stopContainer, request);
       return ref;

@@ -51,7 +51,7 @@ function refuseConflicts({ flags, isDetached, image }: Wish): void {
   if (flags.rm && restarts)
     throw conflict(image, "--rm removes what --restart would start again", "leave one of them out");
   if (isDetached && flags.attach.length > 0) throw conflict(image, "-a attaches, -d detaches", "leave one of them out");
-  if (flags["mac-address"] !== undefined && flags.network.length > 1) {
+  if (flags["mac-address"] !== undefined && flags.network.length + flags.net.length > 1) {
     throw conflict(image, "--mac-address with several networks", "say --network name=NET,mac-address=… for each");
   }
 }
@@ -122,7 +122,7 @@ function networkOf({ flags, image }: Wish) {
     exposedPorts: [...flags.expose],
     dnsServers: [...flags.dns],
     dnsSearch: [...flags["dns-search"]],
-    dnsOptions: [...flags["dns-option"]],
+    dnsOptions: [...flags["dns-option"], ...flags["dns-opt"]],
     extraHosts: [...flags["add-host"]],
   };
 }

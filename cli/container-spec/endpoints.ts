@@ -8,7 +8,9 @@ const WITHOUT_ADDRESS = ["host", "none"];
 
 /** The networks to connect to; --ip, --mac-address and --network-alias speak of the first. None: the default one. */
 export function endpointsOf(flags: ContainerFlags, image: string): EndpointRequest[] {
-  const { network, ip = "", "network-alias": aliases } = flags;
+  const network = [...flags.network, ...flags.net];
+  const aliases = [...flags["network-alias"], ...flags["net-alias"]];
+  const { ip = "" } = flags;
   const mac = flags["mac-address"] ?? "";
   const wanted: readonly NetworkAttachment[] =
     network.length > 0 ? network : [{ network: "bridge", aliases: [], ipv4Address: "", macAddress: "" }];

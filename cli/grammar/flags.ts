@@ -5,7 +5,7 @@ export interface Flag<T> {
   /** What help calls the value ("string", "bytes"); without it the flag is a switch: `--rm`, `--rm=false`. */
   readonly value?: string;
   readonly initial: T;
-  /** Not shown in help: accepted because Docker has it, and without effect here. */
+  /** Not shown in help. */
   readonly isHidden?: boolean;
   /** `before` is the initial value or what an earlier occurrence gave. May throw a CtlError. */
   read(text: string, before: T): T;
@@ -20,9 +20,11 @@ interface Shown {
   readonly help: string;
   readonly short?: string;
   readonly value?: string;
+  /** Another spelling that Docker takes, or one without effect here. */
+  readonly isHidden?: boolean;
 }
 
-export function toggle(shown: Shown & { readonly initial?: boolean; readonly isHidden?: boolean }): Flag<boolean> {
+export function toggle(shown: Shown & { readonly initial?: boolean }): Flag<boolean> {
   return { initial: false, ...shown, read: readBoolean };
 }
 
