@@ -21,6 +21,7 @@ import { type gatewaySettings, SERVICES } from "./settings.ts";
 import { claimRunDirectory, refusePrivateMounts } from "./single-instance.ts";
 import { startDatabase } from "./supervisor/database.ts";
 import { type SupervisedServices, startServices } from "./supervisor/services.ts";
+import { tellSystemd } from "./supervisor/systemd.ts";
 
 export type DaemonConfig = ConfigValues<typeof gatewaySettings>;
 
@@ -178,6 +179,7 @@ async function serveUntilStopped({ config, reread, db, log, stop, services }: Se
   });
   log.info({ address: socket }, "ctld ready");
   using _trim = trimHeap();
+  await tellSystemd(processSource().env, log);
   using _reload = onHangup(async () => {
     reread(); // a configuration that cannot be read stops here, before anybody took half of it
     for (const name of SERVICES) for (const replica of supervised?.replicas[name] ?? []) replica.hangUp();

@@ -6,7 +6,7 @@ import type { GatewayDeps } from "./deps.ts";
 import { eventFilter } from "./events/filter.ts";
 import { mergeEvents } from "./events/merge.ts";
 import { createContainer } from "./operations/create-call.ts";
-import { runOperation } from "./operations/operation.ts";
+import { gatewayStopping, runOperation } from "./operations/operation.ts";
 import { removeKind } from "./operations/remove.ts";
 import { runContainer } from "./operations/run-call.ts";
 import { startKind } from "./operations/start.ts";
@@ -38,9 +38,11 @@ export function gatewayHandlers(deps: GatewayDeps): Handlers<typeof GatewayServi
     },
     events: async function* ({ since, until, filters, cursor }, { signal }) {
       const matches = eventFilter(filters);
-      for await (const event of mergeEvents(clients, { since, until, cursor }, signal)) {
+      const ends = AbortSignal.any([signal, operations.stopping]);
+      for await (const event of mergeEvents(clients, { since, until, cursor }, ends)) {
         if (matches(event)) yield { event };
       }
+      if (operations.stopping.aborted) throw gatewayStopping("follow events");
     },
     info: (_request, { signal }) => info(deps.info, signal),
     version: () => version(deps.db),

@@ -148,7 +148,7 @@ async function carryOn<S extends OperationState>(
       stepsDone++;
     }
   } catch (error) {
-    if (operations.stopping.aborted) throw leftInLog(kind.name, error);
+    if (operations.stopping.aborted) throw gatewayStopping(`finish ${kind.name}`, error);
     if (kind.isOneWay === true && stepsDone > 0) throw error; // the row stays: it is resumed
     await giveUp(kind, state, asCtlError(error, `${kind.name} the container`), operations);
     throw error;
@@ -208,11 +208,12 @@ async function undoStep<S extends OperationState>(step: Step<S>, state: S, signa
   );
 }
 
-function leftInLog(kind: string, cause: unknown): CtlError {
+/** What calls that last end with when the gateway stops. */
+export function gatewayStopping(what: string, cause?: unknown): CtlError {
   return new CtlError("UNAVAILABLE", {
     reason: "GATEWAY_STOPPING",
-    what: `finish ${kind}`,
-    why: "the daemon is stopping; the operation is in its log and goes on when it is back",
+    what,
+    why: "the daemon is stopping; what it has begun is in its log and goes on when it is back",
     fix: "look with ctl ps when the daemon is back",
     cause,
   });

@@ -5,10 +5,7 @@ import type { VersionResponse } from "#proto/ctl/gateway/v1/gateway.ts";
 import packageFacts from "../../package.json" with { type: "json" };
 import type { Db } from "../../services/kit/database.ts";
 import { timestampOf } from "../../services/kit/timestamp.ts";
-
-/** The Docker Engine API that the socket speaks: the versions that its translation was checked against. */
-export const DOCKER_API_VERSION = "1.51";
-export const DOCKER_API_MIN_VERSION = "1.24";
+import { NEWEST_API, OLDEST_API } from "../docker-api/versions.ts";
 
 export const CTL_VERSION: string = packageFacts.version;
 
@@ -28,7 +25,7 @@ export async function version(db: Db): Promise<VersionResponse> {
     kernel: os.release(),
     postgres: rows[0]?.version ?? "",
     buildTime: timestampOf(statSync(fileURLToPath(import.meta.url)).mtime),
-    dockerApi: DOCKER_API_VERSION,
-    dockerApiMin: DOCKER_API_MIN_VERSION,
+    dockerApi: NEWEST_API.text,
+    dockerApiMin: OLDEST_API.text,
   };
 }

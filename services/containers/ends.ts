@@ -7,6 +7,8 @@ export interface RunEnd {
   readonly oomKilled: boolean;
 }
 
+const RETRY_MS = 200;
+
 /**
  * Tells who waits for the end of a container's run, from the events and not from rows: a row may be gone a moment after
  * the exit (`--rm`), an event never is. One watch for all of this process.
@@ -52,8 +54,9 @@ export class RunEnds implements AsyncDisposable {
         }
       } catch (error) {
         if (!signal.aborted) log.debug({ err: error }, "ends of runs not watched; trying again");
-        await sleep(200, signal).catch(() => {});
       }
+      // also when it ended without an error, as it does when the feed is stopped before this is
+      await sleep(RETRY_MS, signal).catch(() => {});
     }
   }
 

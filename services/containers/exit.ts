@@ -11,7 +11,13 @@ import type { Exits, RunExit } from "./exits.ts";
 import type { ContainerHost } from "./host.ts";
 import { afterExit, type RestartPolicy } from "./restart-policy.ts";
 import type { Serial } from "./serial.ts";
-import { type ContainerRow, containerById, recordExit, recordRestarting } from "./store/containers.ts";
+import {
+  type ContainerRow,
+  containerById,
+  recordExit,
+  recordRestarting,
+  recordWantedRestart,
+} from "./store/containers.ts";
 import { exitOf } from "./store/exits.ts";
 import { takeDownRootfs, takeDownRun } from "./take-down.ts";
 
@@ -154,10 +160,11 @@ export class ExitFollower implements AsyncDisposable {
 }
 
 /** In the transaction of the exit: its events, and the restart that its policy wants. */
-async function recordEnd(tx: Db, schema: string, row: ContainerRow): Promise<void> {
+export async function recordEnd(tx: Db, schema: string, row: ContainerRow): Promise<void> {
   if (row.oom_killed) await recordEvent(tx, schema, containerEvent("oom", row));
   await recordEvent(tx, schema, containerEvent("die", row, { exitCode: String(row.exit_code ?? 0) }));
   if (row.state !== "exited") return;
+  if (row.wants_restart) return recordWantedRestart(tx, row.id, row.run);
   const verdict = afterExit({
     policy: policyOf(row),
     exitCode: row.exit_code ?? 0,

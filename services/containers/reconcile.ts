@@ -5,7 +5,7 @@ import { readProcessStat } from "../kit/linux/process-identity.ts";
 import { recordEvent } from "../kit/outbox.ts";
 import { attribute } from "../kit/telemetry/attributes.ts";
 import { containerEvent } from "./events.ts";
-import { type ExitDeps, policyOf } from "./exit.ts";
+import { type ExitDeps, policyOf, recordEnd } from "./exit.ts";
 import { isUp } from "./lifecycle.ts";
 import { containerPaths, containersDirectory } from "./paths.ts";
 import { afterDaemonStart } from "./restart-policy.ts";
@@ -47,7 +47,7 @@ export async function reconcileBoot(deps: ReconcileDeps): Promise<void> {
   for (const row of await allContainers(db, node)) {
     if (isUp(row.state) && (await isRunning(row))) continue;
     if (row.state === "removing" || row.run === 0) continue;
-    const lost = isUp(row.state) ? await recordLost(row, deps) : row;
+    const lost = isUp(row.state) ? await recordLost(row, deps, false) : row;
     const last = { exitCode: lost.exit_code ?? 0, isStoppedByUser: lost.is_stopped_by_user };
     if (row.auto_remove || !afterDaemonStart(policyOf(row), last)) continue;
     await wantStartAfterBoot(db, lost.id);
@@ -79,17 +79,20 @@ async function recordSilentEnds(rows: readonly ContainerRow[], deps: ReconcileDe
     deadSinceMs.set(row.id, since);
     if (performance.now() - since < MONITOR_GRACE_MS) continue;
     deadSinceMs.delete(row.id);
-    await recordLost(row, deps);
+    await recordLost(row, deps, true);
+    deps.onRestarting();
     deps.log.warn({ [attribute.containerId]: row.id }, "container ended without a word of its monitor");
   }
 }
 
-async function recordLost(row: ContainerRow, { db }: ReconcileDeps): Promise<ContainerRow> {
+/** `follow`: what comes after an end comes after this one too; at a boot that is decided otherwise. */
+async function recordLost(row: ContainerRow, { db }: ReconcileDeps, follow: boolean): Promise<ContainerRow> {
   const exit = { id: row.id, run: row.run, exitCode: LOST_EXIT_CODE, oomKilled: false, finishedAt: new Date() };
   return db.transaction(async (tx) => {
     const ended = await recordExit(tx, exit);
     if (ended === undefined) return row;
-    await recordEvent(tx, db.schema, containerEvent("die", ended, { exitCode: String(LOST_EXIT_CODE) }));
+    if (follow) await recordEnd(tx, db.schema, ended);
+    else await recordEvent(tx, db.schema, containerEvent("die", ended, { exitCode: String(LOST_EXIT_CODE) }));
     return ended;
   });
 }

@@ -1,44 +1,56 @@
-import { deadline } from "../kit/deadlines.ts";
+import { raceSignal } from "../kit/deadlines.ts";
+import { CtlError } from "../kit/errors.ts";
 import { recordEvent } from "../kit/outbox.ts";
 import { containerEvent } from "./events.ts";
-import { findContainer } from "./find.ts";
+import { containerNotFound, findContainer } from "./find.ts";
 import { notRunning } from "./kill.ts";
 import { isUp } from "./lifecycle.ts";
-import { containerPaths } from "./paths.ts";
-import { mountRootfs, rootfsDirectories } from "./rootfs/overlay.ts";
-import { type StartDeps, startContainer } from "./start.ts";
-import { type StopDeps, type StopWish, stopContainer } from "./stop.ts";
-import { type ContainerRow, containerById } from "./store/containers.ts";
-
-const START_TIMEOUT_MS = 60_000;
+import { parseSignal } from "./signals.ts";
+import { endProcess, type StopDeps, type StopWish, stopTimeoutMs } from "./stop.ts";
+import { type ContainerRow, containerById, wantRestart } from "./store/containers.ts";
 
 /**
- * Stops a running container and starts it again in the same sandbox and with the same mounts: nobody else is needed.
- * Throws FAILED_PRECONDITION CONTAINER_NOT_RUNNING: a stopped one needs a whole start, which the gateway does.
+ * Ends a running container's run and answers when the next one runs, in the same sandbox and with the same mounts. The
+ * wish is in the row before anything ends, so nobody takes the sandbox in between, and it is carried out also when this
+ * service or its caller goes away. Throws FAILED_PRECONDITION CONTAINER_NOT_RUNNING: a stopped one needs a whole start,
+ * which the gateway does; CONTAINER_NOT_RESTARTED with why.
  */
 export async function restartContainer(
   reference: string,
   wish: StopWish,
   defaultSignal: (row: ContainerRow) => string,
-  deps: StartDeps & StopDeps,
+  deps: StopDeps,
   signal: AbortSignal,
 ): Promise<string> {
   const row = await findContainer(deps.db, reference);
-  if (!isUp(row.state) || row.given === null) throw notRunning(row.name);
-  await stopContainer(row.id, wish, defaultSignal, deps, signal);
-  // from here on it is finished whatever the caller does: a container must not stay down because a client went away
-  const ends = deadline(START_TIMEOUT_MS, `start container ${row.name} again`);
-  const now = (await containerById(deps.db, row.id)) ?? row;
-  const directories = rootfsDirectories(containerPaths(deps.host.root, row.id).bundle);
-  await deps.serial.run(
-    row.id,
-    () =>
-      mountRootfs({ directories, layers: now.layers, isVolatile: now.auto_remove }, (request) =>
-        deps.host.thread.mount(request),
-      ),
-    ends,
+  const number = parseSignal(wish.signal || row.spec.stopSignal || defaultSignal(row) || "TERM");
+  if (!isUp(row.state) || !(await wantRestart(deps.db, row.id, row.run))) throw notRunning(row.name);
+  if (row.state === "paused") await deps.resume(row);
+  await endProcess(row, number, stopTimeoutMs(row, wish), deps, signal);
+  const what = `restart container ${row.name}`;
+  await raceSignal(
+    deps.feed.until(() => nextRun(row, deps), signal, what),
+    signal,
+    what,
   );
-  await startContainer(row.id, "", row.given, deps, ends);
   await deps.db.transaction((tx) => recordEvent(tx, deps.db.schema, containerEvent("restart", row)));
   return row.id;
+}
+
+/** True when it runs again; undefined while it is on its way. */
+async function nextRun(before: ContainerRow, { db }: StopDeps): Promise<true | undefined> {
+  const row = await containerById(db, before.id);
+  if (row === undefined) throw containerNotFound(before.name);
+  if (row.run > before.run) return true;
+  if (row.state === "exited" && !row.wants_restart) throw notRestarted(row);
+  return undefined;
+}
+
+function notRestarted({ name, error }: ContainerRow): CtlError {
+  return new CtlError("FAILED_PRECONDITION", {
+    reason: "CONTAINER_NOT_RESTARTED",
+    what: `restart container ${name}`,
+    why: error === "" ? "it was stopped meanwhile" : error,
+    fix: `look at ctl logs ${name}, and start it with ctl start ${name}`,
+  });
 }

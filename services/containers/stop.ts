@@ -48,11 +48,16 @@ export async function stopContainer(
   if (row.state === "restarting") await cancelRestart(deps.db, row.id, "");
   if (!isUp(row.state)) return { id: row.id, changed: row.state === "restarting" };
   if (row.state === "paused") await deps.resume(row);
-  const timeoutS = wish.timeoutS ?? row.spec.stopTimeoutS ?? DEFAULT_TIMEOUT_S;
-  await endProcess(row, number, timeoutS < 0 ? undefined : timeoutS * 1_000, deps, signal);
+  await endProcess(row, number, stopTimeoutMs(row, wish), deps, signal);
   await exitRecorded(row, deps, signal);
   await deps.db.transaction((tx) => recordEvent(tx, deps.db.schema, containerEvent("stop", row)));
   return { id: row.id, changed: true };
+}
+
+/** Undefined: for ever. */
+export function stopTimeoutMs(row: ContainerRow, wish: StopWish): number | undefined {
+  const timeoutS = wish.timeoutS ?? row.spec.stopTimeoutS ?? DEFAULT_TIMEOUT_S;
+  return timeoutS < 0 ? undefined : timeoutS * 1_000;
 }
 
 /** Ends a container's first process: with the signal, and if it does not end in time, with KILL. */

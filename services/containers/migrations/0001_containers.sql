@@ -40,6 +40,8 @@ create table containers (
   restart_at timestamptz,
   -- A person stopped it: no policy starts it again until a person does.
   is_stopped_by_user boolean not null default false,
+  -- A person's restart: when the run has ended another one follows at once, in the same sandbox.
+  wants_restart boolean not null default false,
 
   -- Copies of what it was given at its last start (endpoints, ports, mounts): for showing and for restarting.
   given jsonb,

@@ -36,6 +36,7 @@ export interface ContainerRow {
   readonly restart_delay_ms: number;
   readonly restart_at: Date | null;
   readonly is_stopped_by_user: boolean;
+  readonly wants_restart: boolean;
   readonly given: Given | null;
   readonly layers: string[];
   readonly layers_directory: string;
@@ -172,7 +173,7 @@ export async function recordStart(db: Db, start: StartRecord): Promise<boolean> 
     `update containers
         set state = 'running', run = $2, started_by = $3, pid = $4, start_ticks = $5, epoch = $6, runtime = $7,
             started_at = $8, finished_at = null, exit_code = null, oom_killed = false, error = '', given = $9,
-            has_sandbox = true, wants_start = false, restart_at = null,
+            has_sandbox = true, wants_start = false, wants_restart = false, restart_at = null,
             is_stopped_by_user = case when $3 <> '' then false else is_stopped_by_user end,
             restart_count = case when $3 <> '' then 0 else restart_count end,
             restart_delay_ms = case when $3 <> '' then 0 else restart_delay_ms end
@@ -233,10 +234,31 @@ export async function recordRestarting(db: Db, id: string, run: number, delayMs:
   );
 }
 
+/** False: it does not run (any more). */
+export async function wantRestart(db: Db, id: string, run: number): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `update containers set wants_restart = true
+      where id = $1 and run = $2 and state in ('running', 'paused')`,
+    [id, run],
+  );
+  return rowCount === 1;
+}
+
+/** The run that a person restarts has ended: the next one is due at once, and counts as a person's start. */
+export async function recordWantedRestart(db: Db, id: string, run: number): Promise<void> {
+  await db.query(
+    `update containers
+        set state = 'restarting', restart_at = clock_timestamp(), restart_delay_ms = 0, restart_count = 0,
+            is_stopped_by_user = false
+      where id = $1 and run = $2 and state = 'exited'`,
+    [id, run],
+  );
+}
+
 /** It was to be restarted and is not: somebody stopped it, or its restart failed for good. */
 export async function cancelRestart(db: Db, id: string, error: string): Promise<boolean> {
   const { rowCount } = await db.query(
-    "update containers set state = 'exited', restart_at = null, error = $2 where id = $1 and state = 'restarting'",
+    "update containers set state = 'exited', restart_at = null, wants_restart = false, error = $2 where id = $1 and state = 'restarting'",
     [id, error],
   );
   return rowCount === 1;
