@@ -1,9 +1,11 @@
+import { readFile, readlink, stat } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { expect } from "chai";
 import { runCommand } from "../../../services/kit/command.ts";
 import { deadline } from "../../../services/kit/deadlines.ts";
 import { isNamespace } from "../../../services/networks/host/bring-up.ts";
 import { eventually } from "../../lab/eventually.ts";
+import { startProgram } from "../../lab/program.ts";
 import { rejection } from "../../lab/rejection.ts";
 import { startAgent } from "./agent.ts";
 import {
@@ -111,6 +113,25 @@ describe("acquiring networks", () => {
     expect((await tableOf(lab.names)).ports).to.deep.equal([]);
     expect(await lab.rows()).to.deep.equal({ sandboxes: 0, endpoints: [], ports: [] });
     await lab.hostState();
+  });
+
+  it("lets go of a namespace for good, although somebody took a copy of all mounts meanwhile", async () => {
+    await using lab = await networksLab();
+    const web = await lab.networks.acquire(acquireRequest("web"), call());
+    const inode = (await stat(web.netnsPath)).ino;
+    // as a container's monitor does on a hybrid cgroup host
+    await using monitor = startProgram(
+      { program: "unshare", args: ["--mount", "--propagation=unchanged", "sleep", "60"], env: process.env },
+      "/",
+    );
+    await eventually(
+      async () => (await readlink(`/proc/${monitor.pid}/ns/mnt`)) !== (await readlink("/proc/self/ns/mnt")),
+    );
+    await lab.networks.release({ holder: "web" }, call());
+    await eventually(async () => {
+      expect(await readFile(`/proc/${monitor.pid}/mountinfo`, "utf8")).not.to.include(`net:[${inode}]`);
+      return true;
+    });
   });
 
   it("done again mends what the host lost", async () => {

@@ -32,14 +32,16 @@ export async function networksLab(flags: readonly string[] = []): Promise<Networ
     ...flags,
   ]);
   const networks = service.client(NetworksService);
+  const view = hostView(service.db, instance, join(service.root, "../run"));
   return {
     ...service,
-    ...hostView(service.db, instance, join(service.root, "../run")),
+    ...view,
     networks,
     [Symbol.asyncDispose]: async () => {
       // mounts below the directory would keep it from being removed
       const { rows } = await service.db.query<{ holder: string }>("select holder from sandboxes");
       for (const { holder } of rows) await networks.release({ holder }, call());
+      await runCommand("umount", ["--lazy", view.netnsDirectory], { signal: deadline(5_000, "unmount") });
       await service[Symbol.asyncDispose]();
       await sweepInstance(instance, join(service.root, ".."));
     },
