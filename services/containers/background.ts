@@ -2,16 +2,19 @@ import { sleep } from "../kit/deadlines.ts";
 import { keepDuty } from "../kit/duty.ts";
 import { trimEvents, trimSteps } from "../kit/outbox.ts";
 import { inParallel } from "../kit/parallel.ts";
+import type { DetachedExecs } from "./detached-execs.ts";
 import type { ExitFollower } from "./exit.ts";
 import { noSuspicions, type ReconcileDeps, reconcile, reconcileBoot } from "./reconcile.ts";
 import type { Removals } from "./remove.ts";
 import type { Restarts } from "./restarts.ts";
+import { rotateForEver } from "./rotations.ts";
 import { trimExecs } from "./store/execs.ts";
 
 export interface BackgroundDeps extends ReconcileDeps {
   readonly follower: ExitFollower;
   readonly restarts: Restarts;
   readonly removals: Removals;
+  readonly detached: DetachedExecs;
 }
 
 const ROUND_MS = 10_000;
@@ -25,7 +28,12 @@ export function keepExitWatch(deps: BackgroundDeps, signal: AbortSignal): Promis
 
 async function work(deps: BackgroundDeps, signal: AbortSignal): Promise<void> {
   await reconcileBoot(deps);
-  const parts = [deps.follower.follow.bind(deps.follower), deps.restarts.follow.bind(deps.restarts), rounds(deps)];
+  const parts = [
+    (s: AbortSignal) => deps.follower.follow(s),
+    (s: AbortSignal) => deps.restarts.follow(s),
+    (s: AbortSignal) => rotateForEver({ ...deps, root: deps.host.root }, s),
+    rounds(deps),
+  ];
   await inParallel(parts, (part, s) => part(s), signal);
 }
 
@@ -34,6 +42,7 @@ function rounds(deps: BackgroundDeps): (signal: AbortSignal) => Promise<void> {
     const suspicions = noSuspicions();
     while (!signal.aborted) {
       await deps.removals.resume(deps.node);
+      await deps.detached.resume();
       await reconcile(deps, suspicions);
       await trimEvents(deps.db, EVENTS_KEPT);
       await trimSteps(deps.db);

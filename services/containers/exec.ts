@@ -8,7 +8,9 @@ import { attribute } from "../kit/telemetry/attributes.ts";
 import type { Logger } from "../kit/telemetry/log.ts";
 import { inSpan } from "../kit/telemetry/trace.ts";
 import type { OciConfig } from "./bundle/oci-config.ts";
+import { containerCgroups, enterMonitorCgroup } from "./cgroups/placement.ts";
 import { containerEvent } from "./events.ts";
+import { startDetachedExec } from "./exec/detached.ts";
 import { type ExecSession, startExec } from "./exec/exec.ts";
 import { type ExecSpec, execProcess } from "./exec/exec-process.ts";
 import { containerNotFound, findContainer } from "./find.ts";
@@ -16,6 +18,7 @@ import type { ContainerHost } from "./host.ts";
 import { notRunning } from "./kill.ts";
 import { containerPaths } from "./paths.ts";
 import { runtimeId } from "./runtime/oci-runtime.ts";
+import type { ContainerId } from "./spec.ts";
 import { type ContainerRow, containerById } from "./store/containers.ts";
 import { type ExecRow, execById, insertExec, recordExecExit, recordExecStart } from "./store/execs.ts";
 
@@ -74,15 +77,12 @@ export async function runExec(
   { db, host, log }: ExecDeps,
   signal: AbortSignal,
 ): Promise<RunningExec> {
-  const exec = await findExec(db, id);
-  const row = await containerById(db, exec.container_id);
-  if (row === undefined) throw containerNotFound(exec.container_id);
-  if (row.state !== "running") throw notRunning(row.name);
-  if (exec.state !== "created") throw alreadyStarted(id);
+  const row = await containerOf(id, db);
   return inSpan("exec.start", { attributes: { [attribute.execId]: id, [attribute.containerId]: row.id } }, async () => {
     await using undo = new AsyncDisposableStack();
-    const session = undo.use(await startIn(row, id, wish, host, signal));
-    if (!(await recordExecStart(db, id, session.pid))) throw alreadyStarted(id);
+    const request = { ...(await requestFor(row, id, wish, host)), stdin: wish.stdin };
+    const session = undo.use(await startExec(host, request, signal).catch(refusal(db, row, id)));
+    if (!(await recordExecStart(db, id, session.pid, false))) throw alreadyStarted(id);
     const owned = undo.move();
     const exitCode = session.exitCode.then(async (code) => {
       await recordEnd(db, row, id, code).catch((error: unknown) =>
@@ -101,29 +101,63 @@ export async function runExec(
   });
 }
 
-async function startIn(
-  row: ContainerRow,
+/** Starts an exec that no client waits for; it and its exit code outlive this process. Answers its pid. Throws the same. */
+export async function runDetachedExec(
   id: string,
   wish: ExecWish,
-  host: ContainerHost,
+  { db, host }: ExecDeps,
   signal: AbortSignal,
-): Promise<ExecSession> {
+): Promise<number> {
+  const row = await containerOf(id, db);
+  const { monitor } = containerCgroups(host.cgroupParent, row.id as ContainerId);
+  const place = monitor === undefined ? undefined : (pid: number) => enterMonitorCgroup(host.layout, monitor, pid);
+  const request = await requestFor(row, id, wish, host);
+  const pid = await startDetachedExec(host, request, place, signal).catch(refusal(db, row, id));
+  if (!(await recordExecStart(db, id, pid, true))) throw alreadyStarted(id);
+  return pid;
+}
+
+/** The container of an exec that may be started now. */
+async function containerOf(id: string, db: Database): Promise<ContainerRow> {
+  const exec = await findExec(db, id);
+  const row = await containerById(db, exec.container_id);
+  if (row === undefined) throw containerNotFound(exec.container_id);
+  if (row.state !== "running") throw notRunning(row.name);
+  if (exec.state !== "created") throw alreadyStarted(id);
+  return row;
+}
+
+async function requestFor(row: ContainerRow, id: string, wish: ExecWish, host: ContainerHost) {
   const { bundle } = containerPaths(host.root, row.id);
   host.migration?.expect(EXPECTED_START_MS);
   const config = JSON.parse(await readFile(join(bundle, "config.json"), "utf8")) as OciConfig; // we wrote it
   const process = await execProcess(wish, config, host.facts);
-  const request = {
-    runtimeId: runtimeId(row.id, row.run),
-    directory: join(bundle, `exec-${id.slice(0, 16)}`),
-    process,
-    stdin: wish.stdin,
-  };
-  return startExec(host, request, signal);
+  return { runtimeId: runtimeId(row.id, row.run), directory: execDirectory(host, row.id, id), process };
 }
 
 const EXPECTED_START_MS = 100;
 
-async function recordEnd(db: Database, row: ContainerRow, id: string, exitCode: number): Promise<void> {
+export function execDirectory(host: ContainerHost, containerId: string, id: string): string {
+  return join(containerPaths(host.root, containerId).bundle, `exec-${id.slice(0, 16)}`);
+}
+
+/** What the runtime refuses has ended with the code that a shell would give; the refusal itself is thrown on. */
+function refusal(db: Database, row: ContainerRow, id: string) {
+  return async (error: unknown): Promise<never> => {
+    const reason = error instanceof CtlError ? error.reason : "";
+    const exitCode = reason === "COMMAND_NOT_FOUND" ? 127 : 126;
+    if (reason !== "") await recordEnd(db, row, id, exitCode).catch(() => {});
+    throw error;
+  };
+}
+
+/** Idempotent. */
+export async function recordEnd(
+  db: Database,
+  row: Pick<ContainerRow, "id" | "name" | "image" | "labels">,
+  id: string,
+  exitCode: number,
+): Promise<void> {
   await db.transaction(async (tx) => {
     await recordExecExit(tx, id, exitCode);
     await recordEvent(tx, db.schema, containerEvent("exec_die", row, { execID: id, exitCode: String(exitCode) }));

@@ -3,6 +3,7 @@ import { ImageConfig } from "#proto/ctl/images/v1/images.ts";
 import { type BootContext, boot } from "../kit/boot.ts";
 import { deadline } from "../kit/deadlines.ts";
 import { keepExitWatch } from "./background.ts";
+import { DetachedExecs } from "./detached-execs.ts";
 import { RunEnds } from "./ends.ts";
 import { ExitFollower } from "./exit.ts";
 import { Exits } from "./exits.ts";
@@ -12,7 +13,6 @@ import { resume } from "./pause.ts";
 import { Removals } from "./remove.ts";
 import { Restarts } from "./restarts.ts";
 import { Serial } from "./serial.ts";
-import { DetachedExecs } from "./service/exec.ts";
 import { imageDefaults } from "./service/spec.ts";
 import { containersServices } from "./service.ts";
 import { containersSettings } from "./settings.ts";
@@ -45,7 +45,7 @@ async function start({ config, db, feed, log, nodeId: node, signal }: BootContex
   const thaw = (row: ContainerRow) => resume(db, host, row, deadline(RESUME_TIMEOUT_MS, `thaw container ${row.name}`));
   const stopping = { db, feed, pidfds, resume: thaw };
   const removals = undo.use(new Removals({ ...stopping, host, serial, log }));
-  const detached = undo.use(new DetachedExecs());
+  const detached = undo.use(new DetachedExecs({ db, host, node, log }));
   const epochFile = join(run, "containers.epoch");
   const background = keepExitWatch(
     {
@@ -60,6 +60,7 @@ async function start({ config, db, feed, log, nodeId: node, signal }: BootContex
       follower,
       restarts,
       removals,
+      detached,
     },
     signal,
   );

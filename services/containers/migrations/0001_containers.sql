@@ -79,6 +79,8 @@ create table execs (
   created_at timestamptz not null default now(),
   spec bytea not null,
   state text not null default 'created' check (state in ('created', 'running', 'exited')),
+  -- It runs without a client, under a monitor of its own.
+  is_detached boolean not null default false,
   pid int not null default 0,
   exit_code int
 );

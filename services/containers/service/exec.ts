@@ -6,13 +6,21 @@ import {
   ExecSpec as ExecSpecMessage,
   OutputStream as StreamCode,
 } from "#proto/ctl/containers/v1/containers.ts";
-import { createExec, type ExecDeps, type ExecWish, findExec, type RunningExec, runExec } from "../exec.ts";
+import type { DetachedExecs } from "../detached-execs.ts";
+import {
+  createExec,
+  type ExecDeps,
+  type ExecWish,
+  findExec,
+  type RunningExec,
+  runDetachedExec,
+  runExec,
+} from "../exec.ts";
 import type { ClientInput } from "../input.ts";
 import { parseSignal } from "../signals.ts";
 import { inputsOf, openMissing } from "./streams.ts";
 
 export interface ExecCallDeps extends ExecDeps {
-  /** Owns what runs on without a client. */
   readonly detached: DetachedExecs;
 }
 
@@ -28,9 +36,9 @@ export async function* execCall(
   const open = first.value;
   const { id, wish } = await idOf(open, deps);
   if (open.detach) {
-    const running = await runExec(id, { ...wish, stdin: false }, deps, signal);
-    deps.detached.keep(running);
-    yield { event: { $case: "started", value: { execId: id, pid: running.session.pid } } };
+    const pid = await runDetachedExec(id, wish, deps, signal);
+    await deps.detached.follow(id);
+    yield { event: { $case: "started", value: { execId: id, pid } } };
     return;
   }
   await using running = await runExec(id, wish, deps, signal);
@@ -121,25 +129,4 @@ interface Source {
 async function nextOf(source: Source) {
   const { done, value } = await source.pieces.next();
   return { source, done, value };
-}
-
-/** Execs that nobody waits for: their output is read and dropped, their end recorded. */
-export class DetachedExecs implements AsyncDisposable {
-  readonly #running = new Set<RunningExec>();
-
-  keep(running: RunningExec): void {
-    this.#running.add(running);
-    running.session.stdout.resume();
-    running.session.stderr.resume();
-    const forget = async (): Promise<void> => {
-      await running[Symbol.asyncDispose]();
-      this.#running.delete(running);
-    };
-    running.exitCode.then(forget, forget).catch(() => {});
-  }
-
-  /** They run on: only their pipes end with this process. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#running.clear();
-  }
 }

@@ -6,6 +6,7 @@ export interface ExecRow {
   readonly created_at: Date;
   readonly spec: Buffer;
   readonly state: "created" | "running" | "exited";
+  readonly is_detached: boolean;
   readonly pid: number;
   readonly exit_code: number | null;
 }
@@ -24,12 +25,21 @@ export async function execById(db: Db, id: string): Promise<ExecRow | undefined>
 }
 
 /** False: it was started before; an exec runs once. */
-export async function recordExecStart(db: Db, id: string, pid: number): Promise<boolean> {
+export async function recordExecStart(db: Db, id: string, pid: number, isDetached: boolean): Promise<boolean> {
   const { rowCount } = await db.query(
-    "update execs set state = 'running', pid = $2 where id = $1 and state = 'created'",
-    [id, pid],
+    "update execs set state = 'running', pid = $2, is_detached = $3 where id = $1 and state = 'created'",
+    [id, pid, isDetached],
   );
   return rowCount === 1;
+}
+
+export async function runningExecs(db: Db, node: string): Promise<ExecRow[]> {
+  const { rows } = await db.query<ExecRow>(
+    `select e.* from execs e join containers c on c.id = e.container_id
+      where c.node = $1 and e.state = 'running'`,
+    [node],
+  );
+  return rows;
 }
 
 export async function recordExecExit(db: Db, id: string, exitCode: number): Promise<void> {
