@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { deadline } from "../../services/kit/deadlines.ts";
 import { type TestDaemon, testDaemon } from "../lab/daemon.ts";
+import { daemonProcesses } from "../lab/daemon-processes.ts";
 import { eventually } from "../lab/eventually.ts";
 import { instanceState, stateAtRest, untilAsBefore } from "../lab/instance-state.ts";
 import type { HostState } from "../lab/leak-check.ts";
@@ -9,27 +10,26 @@ import { ok } from "../lab/ok.ts";
 import { testRegistry } from "../lab/registry.ts";
 import { interruptions, runInterrupted } from "./interrupted-runs.ts";
 
-const RUNS = 100;
-const INTERRUPTED_RUNS = 20;
-
 /** See deploy/scripts/leakcheck.sh. Exit code 1: something is left behind, or went missing. */
 async function main(): Promise<void> {
   const text = { type: "string" } as const;
-  const { values } = parseArgs({ options: { root: text, run: text, instance: text } });
-  const { root, run, instance } = values;
+  const count = (value: string) => ({ type: "string", default: value }) as const;
+  const options = { root: text, run: text, instance: text, runs: count("100"), interrupted: count("20") };
+  const { root, run, instance, runs, interrupted } = parseArgs({ options }).values;
   if (root !== undefined && run !== undefined && instance !== undefined) {
     show("", await instanceState({ root, run, instance }));
     return;
   }
   await mochaGlobalSetup();
   try {
-    await check();
+    await check(Number(runs), Number(interrupted));
   } finally {
     await mochaGlobalTeardown();
   }
+  say(`leakcheck ${process.exitCode === 1 ? "failed" : "ok"}`);
 }
 
-async function check(): Promise<void> {
+async function check(runs: number, interrupted: number): Promise<void> {
   await using registry = await testRegistry();
   await registry.pushBusybox();
   const mirrors = [{ url: registry.url }];
@@ -39,14 +39,14 @@ async function check(): Promise<void> {
   const before = await stateAtRest(daemon);
   show("at rest", before);
 
-  for (let index = 0; index < RUNS; index++) await ok(daemon, "run", "--rm", "busybox", "true");
-  await compare(`after ${RUNS} runs`, daemon, before);
+  for (let index = 0; index < runs; index++) await ok(daemon, "run", "--rm", "busybox", "true");
+  await compare(`after ${runs} runs`, daemon, before);
 
   const signal = deadline(600_000, "interrupt runs");
-  for (const interruption of interruptions(INTERRUPTED_RUNS)) {
+  for (const interruption of interruptions(interrupted)) {
     say(`  ${await runInterrupted(daemon, interruption, signal)}`);
   }
-  await compare(`after ${INTERRUPTED_RUNS} interrupted runs`, daemon, before);
+  await compare(`after ${interrupted} interrupted runs`, daemon, before);
 }
 
 async function compare(title: string, daemon: TestDaemon, before: HostState): Promise<void> {
@@ -57,6 +57,7 @@ async function compare(title: string, daemon: TestDaemon, before: HostState): Pr
   } catch (error) {
     say(`${title}: ${error instanceof Error ? error.message : error}`);
     say(await ok(daemon, "ps", "-a").catch(String));
+    for (const { role, identity, command } of await daemonProcesses(daemon)) say(`${role} ${identity.pid} ${command}`);
     process.exitCode = 1;
   }
   show(title, await instanceState(daemon));
@@ -72,4 +73,3 @@ function say(line: string): void {
 }
 
 await main();
-process.stdout.write(`leakcheck ${process.exitCode === 1 ? "failed" : "ok"}\n`);
