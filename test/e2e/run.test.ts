@@ -109,7 +109,7 @@ describe("ctl run", () => {
       expect(await engine.fails(125, "run", "--name", "not/allowed", "busybox", "true")).to.contain("not/allowed");
     });
     it("126 when the command cannot be executed", async () => {
-      expect(await engine.fails(126, "run", "--rm", "busybox", "/etc/passwd")).to.contain("/etc/passwd");
+      expect(await engine.fails(126, "run", "--rm", "busybox", "/etc/passwd")).to.match(/no program|not executable/);
     });
     it("127 when there is no such command", async () => {
       expect(await engine.fails(127, "run", "--rm", "busybox", "no-such-program")).to.contain("no-such-program");

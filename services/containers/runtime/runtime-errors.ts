@@ -21,7 +21,8 @@ const MEANINGS: readonly Meaning[] = [
     ],
     code: "FAILED_PRECONDITION",
     reason: "COMMAND_NOT_FOUND",
-    why: (subject) => `the container has no program ${quoted(subject)}`,
+    why: (subject) =>
+      subject === "" ? "the container has no such program" : `the container has no program ${quoted(subject)}`,
     fix: "name a program that the image has, by its path or by a name in its PATH",
   },
   {
@@ -151,5 +152,5 @@ function lastPart(words: string): string {
 }
 
 function quoted(subject: string): string {
-  return subject === "" ? "of that name" : `"${subject}"`;
+  return subject === "" ? "command" : `"${subject}"`;
 }

@@ -59,6 +59,7 @@ function requestFor(query: BlobQuery, offset: number) {
     headers: offset === 0 ? {} : { range: `bytes=${offset}-` },
     what: query.what,
     hasAlternative: query.hasAlternative && offset === 0,
+    isFirst: false,
   } as const;
 }
 

@@ -94,10 +94,11 @@ class Remote implements RemoteRepository {
   async *blob(blob: Descriptor, signal: AbortSignal): AsyncGenerator<Buffer, void, undefined> {
     const failures: Failure[] = [];
     const sessions = this.#sessions;
+    const what = `pull ${this.#name}`;
     let offset = 0;
     for (const session of sessions) {
       const hasAlternative = session !== sessions.at(-1);
-      const query = { blob, offset, what: `pull ${this.#name}`, hasAlternative };
+      const query = { blob, offset, what, hasAlternative };
       try {
         for await (const chunk of blobChunks(session, query, signal)) {
           offset += chunk.length;
@@ -108,7 +109,7 @@ class Remote implements RemoteRepository {
         failures.push(failureAt(session, error, signal));
       }
     }
-    throw combined(failures);
+    throw combined(failures, what);
   }
 
   async smallBlob(blob: Descriptor, maxBytes: number, signal: AbortSignal): Promise<Buffer> {
@@ -141,7 +142,7 @@ class Remote implements RemoteRepository {
         failures.push(failureAt(session, error, signal));
       }
     }
-    throw combined(failures);
+    throw combined(failures, what);
   }
 }
 
@@ -161,13 +162,20 @@ function failureAt(session: Session, error: unknown, signal: AbortSignal): Failu
  * The registry's own error, where it was asked, with what the mirrors before it said. An insecure registry was asked
  * over TLS and plain http: the one that it does not speak says nothing.
  */
-function combined(failures: readonly Failure[]): CtlError {
-  const own = failures.filter(({ session }) => !session.access.endpoint.isMirror);
-  const last = own.findLast(({ error }) => error.code !== "UNAVAILABLE") ?? failures.at(-1);
+function combined(failures: readonly Failure[], what: string): CtlError {
+  const asked = failures.filter(({ session }) => !session.access.endpoint.isMirror);
+  const last = asked.findLast(({ error }) => error.code !== "UNAVAILABLE") ?? failures.at(-1);
   if (last === undefined) throw new Error("no endpoint was asked");
   const mirrors = failures.filter((f) => f !== last && f.session.access.endpoint.isMirror);
-  if (mirrors.length === 0) return last.error;
-  const said = mirrors.map(({ session, error }) => `mirror ${session.access.endpoint.url}: ${error.why}`).join("; ");
-  const { code, reason, what, why, fix } = last.error;
-  return new CtlError(code, { reason, what, why: `${why}; ${said}`, cause: last.error, ...(fix ? { fix } : {}) });
+  const said = mirrors.map(({ session, error }) => `mirror ${session.access.endpoint.url}: ${error.why}`);
+  const { code, reason, why, fix } = last.error;
+  const isAway = reason === "REGISTRY_UNAVAILABLE";
+  const own = isAway ? `${last.session.access.endpoint.url} cannot be reached (${why})` : why;
+  return new CtlError(code, {
+    reason,
+    what,
+    why: [own, ...said].join("; "),
+    cause: last.error,
+    ...(fix ? { fix } : {}),
+  });
 }

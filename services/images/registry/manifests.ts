@@ -51,6 +51,7 @@ function requestFor(method: "GET" | "HEAD", query: ManifestQuery): RegistryReque
     headers: { accept: MANIFEST_MEDIA_TYPES.join(", ") },
     what: query.what,
     hasAlternative: query.hasAlternative,
+    isFirst: true,
   };
 }
 

@@ -33,6 +33,8 @@ export interface RegistryRequest {
   readonly what: string;
   /** Another endpoint can be asked when this one cannot be reached: then it is not waited for. */
   readonly hasAlternative: boolean;
+  /** What a pull begins with: in its middle the registry has been there, and is waited for. */
+  readonly isFirst: boolean;
 }
 
 /**
@@ -70,8 +72,19 @@ async function askOnce(session: Session, request: RegistryRequest, signal: Abort
     return { error, isRetryable: isRetryable(response.status), waitMs };
   } catch (error) {
     if (!isCtlError(error, "UNAVAILABLE")) throw error;
-    return { error, isRetryable: !request.hasAlternative, waitMs: undefined };
+    const isRetryable = !request.hasAlternative && !(request.isFirst && isAbsent(error.cause));
+    return { error, isRetryable, waitMs: undefined };
   }
+}
+
+/** No such name, or nobody listens: a registry that was not heard of before will not be there in a second either. */
+function isAbsent(cause: unknown): boolean {
+  const codes = cause instanceof AggregateError ? cause.errors.map(codeOf) : [codeOf(cause)];
+  return codes.length > 0 && codes.every((code) => ["ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED"].includes(code));
+}
+
+function codeOf(cause: unknown): string {
+  return String((cause as NodeJS.ErrnoException | undefined)?.code);
 }
 
 async function sendAuthorized(session: Session, request: RegistryRequest, signal: AbortSignal): Promise<HttpResponse> {
