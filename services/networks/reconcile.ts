@@ -11,7 +11,7 @@ import type { Link } from "./netlink/links.ts";
 import { driverNetwork, type Network } from "./network.ts";
 import type { PortRule } from "./nftables/ports.ts";
 import { livingMarks, markOf } from "./sandbox/pool-mark.ts";
-import { firstVeth, joinBridge, listHostObjects, removeSandbox } from "./sandbox/sandbox.ts";
+import { firstVeth, joinBridge, listHostObjects, removeSandbox, removeVeth } from "./sandbox/sandbox.ts";
 import { allHoldings, deactivateHolding, holdingOf, ownedNetnsIds } from "./store/holdings.ts";
 import { allNetworks } from "./store/networks.ts";
 
@@ -24,6 +24,7 @@ export async function reconcile(deps: Deps, signal: AbortSignal): Promise<void> 
   await mendBridges(deps);
   await mendSandboxes(deps, signal);
   await sweepSandboxes(deps);
+  await sweepLinks(deps);
   await mendMappings(deps);
 }
 
@@ -116,6 +117,20 @@ export async function sweepSandboxes(deps: Deps): Promise<void> {
       removeSandbox(deps, { id, netnsPath, veths: [firstVeth(deps, id, "")] }),
     );
     deps.log.info({ [attribute.path]: netnsPath }, "sandbox without an owner removed");
+  }
+}
+
+/** Links of sandboxes that are gone: something keeps their namespace, or did when whoever let go of it died. */
+async function sweepLinks(deps: Deps): Promise<void> {
+  // in this order: a sandbox has its mount's file before its link, and a row before its further links
+  const { links } = await listHostObjects(deps);
+  const { netnsPaths } = await listHostObjects(deps);
+  const holdings = await allHoldings(deps.db, deps.node);
+  const owned = new Set(holdings.flatMap(({ endpoints }) => endpoints.map(({ hostLink }) => hostLink)));
+  for (const path of netnsPaths) owned.add(firstVeth(deps, basename(path), "").hostLink);
+  for (const { name: hostLink, kind } of links) {
+    if (kind !== "veth" || owned.has(hostLink)) continue;
+    await mending(`link ${hostLink}`, deps, () => removeVeth(deps, { hostLink, networkId: "", interfaceName: "" }));
   }
 }
 

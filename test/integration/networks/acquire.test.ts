@@ -134,6 +134,16 @@ describe("acquiring networks", () => {
     });
   });
 
+  it("leaves no link behind, although a process lives on in the namespace", async () => {
+    await using lab = await networksLab();
+    const web = await lab.networks.acquire(acquireRequest("web"), call());
+    await using _agent = await startAgent(web.netnsPath);
+    const links = async () => (await output("ip", "-br", "link")).match(new RegExp(lab.names.vethPrefix, "g"))?.length;
+    await eventually(async () => (await links()) === 5);
+    await lab.networks.release({ holder: "web" }, call());
+    await eventually(async () => (await links()) === 4);
+  });
+
   it("done again mends what the host lost", async () => {
     await using lab = await networksLab();
     const ports = [{ containerPort: 80, hostPort: 8080 }];
@@ -327,6 +337,11 @@ async function listen(port: number): Promise<AsyncDisposable> {
 }
 
 async function command(program: string, ...args: string[]): Promise<void> {
-  const { stderr, exitCode } = await runCommand(program, args, { signal: deadline(5_000, `run ${program}`) });
+  await output(program, ...args);
+}
+
+async function output(program: string, ...args: string[]): Promise<string> {
+  const { stdout, stderr, exitCode } = await runCommand(program, args, { signal: deadline(5_000, `run ${program}`) });
   expect(exitCode, stderr).to.equal(0);
+  return stdout;
 }
