@@ -21,7 +21,7 @@ export const bench: Bench = async (_options, signal) => {
   const layers = Array.from({ length: LAYERS }, (_, index) => layer(index));
   await registry.push("bench/layers", "latest", layers);
   const reference = `${registry.address}/bench/layers`;
-  await using ctld = await testDaemon({ config: { registries: { [registry.address]: { insecure: true } } } });
+  await using ctld = await testDaemon();
   await using docker = await startDocker({ ownNetwork: false });
   await introduce(ctld, docker);
 

@@ -57,7 +57,7 @@ describe("an image that cannot be had", function () {
   it("although a connection that breaks off once or twice is taken up again", async () => {
     await using proxy = await faultyProxy(engine.registry.url);
     proxy.set({ kind: "cut", afterBytes: 1_500_000 });
-    await using other = await daemonFor(proxy.address);
+    await using other = await testDaemon();
     await engine.push("breaks/off", [tar(file("big", randomBytes(2 << 20)))]);
     await ok(other, "pull", "-q", `${proxy.address}/breaks/off`);
     expect(await ok(other, "run", "--rm", `${proxy.address}/breaks/off`, "stat", "-c", "%s", "/big")).to.equal(
@@ -94,7 +94,7 @@ describe("an image that cannot be had", function () {
     await using registry = await testRegistry();
     await registry.pushBusybox();
     await registry.push("too/big", "latest", [tar(directory("d"), file("d/big", randomBytes(40 << 20)))]);
-    const registries = { "docker.io": { mirrors: [{ url: registry.url }] }, [registry.address]: { insecure: true } };
+    const registries = { "docker.io": { mirrors: [{ url: registry.url }] } };
     await using daemon = await testDaemon({ config: { registries }, isStopped: true });
     await mkdir(join(daemon.root, "images"), { recursive: true });
     await mountTmpfs(join(daemon.root, "images"), "24m");
@@ -115,18 +115,14 @@ describe("an image that cannot be had", function () {
     await untilAsBefore(engine.daemon, before);
   }
 
-  /** The same through a proxy, which only a daemon of its own takes for a registry without TLS. */
+  /** Through a proxy, with a daemon that has nothing of the image yet. */
   async function unpullable(address: string, layers: readonly Buffer[], message: RegExp): Promise<void> {
-    await using daemon = await daemonFor(address);
+    await using daemon = await testDaemon();
     await engine.push("spoiled", layers);
     const { exitCode, stderr } = await daemon.ctl("pull", `${address}/spoiled`);
     expect(exitCode).to.equal(1);
     expect(stderr).to.match(message);
     expect(await ok(daemon, "images", "-q")).to.equal("");
-  }
-
-  async function daemonFor(address: string) {
-    return await testDaemon({ config: { registries: { [address]: { insecure: true } } } });
   }
 });
 

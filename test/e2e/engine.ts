@@ -51,8 +51,9 @@ export function sharedEngine(options: EngineOptions): Engine {
     for (const image of options.images) {
       await (image === "busybox" ? registry.pushBusybox() : registry.pushLabImage(image));
     }
-    const mirrored = { "docker.io": { mirrors: [{ url: registry.url }] }, [registry.address]: { insecure: true } };
-    const daemon = owned.use(await testDaemon({ ...options, config: { registries: mirrored, ...options.config } }));
+    // a test run has no way out: docker.io itself would be waited for in vain
+    const registries = { "docker.io": { mirrors: [{ url: registry.url }], "mirrors-only": true } };
+    const daemon = owned.use(await testDaemon({ ...options, config: { registries, ...options.config } }));
     for (const image of options.images) {
       await ok(daemon, "pull", "-q", image);
       if (options.isPulled === false) await ok(daemon, "rmi", image);
