@@ -1,11 +1,12 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { aborted, exitOnBugs, onHangup, trimHeap } from "../services/kit/boot.ts";
+import { aborted, exitOnBugs, onHangup } from "../services/kit/boot.ts";
 import { type ConfigValues, processSource } from "../services/kit/config.ts";
 import { Database } from "../services/kit/database.ts";
 import { deadline } from "../services/kit/deadlines.ts";
 import { CtlError } from "../services/kit/errors.ts";
 import { idempotentMethods } from "../services/kit/grpc/reflection.ts";
+import { trimWhenIdle } from "../services/kit/idle-memory.ts";
 import { shareMount } from "../services/kit/linux/shared-mount.ts";
 import { kitMigrations, migrate } from "../services/kit/migrate.ts";
 import { nodeId } from "../services/kit/node-id.ts";
@@ -178,7 +179,7 @@ async function serveUntilStopped({ config, reread, db, log, stop, services }: Se
     },
   });
   log.info({ address: socket }, "ctld ready");
-  using _trim = trimHeap();
+  using _trim = trimWhenIdle();
   await tellSystemd(processSource().env, log);
   using _reload = onHangup(async () => {
     reread(); // a configuration that cannot be read stops here, before anybody took half of it

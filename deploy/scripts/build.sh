@@ -26,7 +26,7 @@ launcher() {
   cat >"dist/.next/$1" <<LAUNCHER
 #!/bin/sh
 dist=\$(dirname -- "\$(readlink -f -- "\$0")")
-exec "\$dist/../node_modules/.bin/node" "\$dist/current/$2" "\$@"
+$3exec "\$dist/../node_modules/.bin/node" $4 "\$dist/current/$2" "\$@"
 LAUNCHER
   chmod 755 "dist/.next/$1"
   mv "dist/.next/$1" "dist/$1"
@@ -45,9 +45,11 @@ if compile_cli; then
   mv dist/.next/ctl dist/ctl
 else
   say "ctl could not be compiled with Bun (dist/.ctl.log says why): it starts with Node instead, about 50 ms slower"
-  launcher ctl cli-main.js
+  launcher ctl cli-main.js '' ''
 fi
-launcher ctld gateway-main.js
+# as the gateway starts the services: small heaps, one arena (gateway/supervisor/replica.ts)
+launcher ctld gateway-main.js 'export MALLOC_ARENA_MAX=${MALLOC_ARENA_MAX:-1}
+' '--max-semi-space-size=1 --optimize-for-size'
 rm -rf dist/.next
 
 ln -sfn "builds/$now" dist/.current.next

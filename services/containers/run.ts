@@ -104,7 +104,8 @@ function monitorRequest({ id, spec }: RunWish, name: string, host: ContainerHost
     exitsDirectory: host.exitsDirectory,
     terminal: spec.tty,
     stdin: spec.openStdin,
-    leaveStdinOpen: spec.openStdin && !spec.stdinOnce,
+    // a terminal is one for all clients: the first of them that leaves does not end it
+    leaveStdinOpen: spec.openStdin && (!spec.stdinOnce || spec.tty),
     place: monitor === undefined ? undefined : (pid: number) => enterMonitorCgroup(host.layout, monitor, pid),
   };
 }

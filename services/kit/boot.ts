@@ -3,6 +3,7 @@ import { Database } from "./database.ts";
 import { deadline, sleep } from "./deadlines.ts";
 import { asCtlError } from "./errors.ts";
 import { type BoundService, createServer, listen } from "./grpc/server.ts";
+import { trimWhenIdle } from "./idle-memory.ts";
 import { kitMigrations, migrate } from "./migrate.ts";
 import { nodeId } from "./node-id.ts";
 import { createLog, type Logger } from "./telemetry/log.ts";
@@ -83,7 +84,7 @@ async function serve<S extends Settings>(
   await listen(server.server, config.listen);
   server.health.setServing(true);
   log.info({ address: config.listen }, "service ready");
-  using _trim = trimHeap();
+  using _trim = trimWhenIdle();
   using _reload = onHangup(async () => {
     await running.reload?.(read());
     log.info("configuration reloaded");
@@ -93,15 +94,6 @@ async function serve<S extends Settings>(
   background.abort();
   await feed[Symbol.asyncDispose](); // watchers would stay for ever; they go on at another replica
   await server.drain(config["drain-timeout-ms"]);
-}
-
-const TRIM_AFTER_MS = 2_000;
-
-/** What a start allocates (20 MB of modules and plans) is given back once it is over: V8 would keep it until it needs room. */
-export function trimHeap(): Disposable {
-  const timer = setTimeout(() => globalThis.gc?.(), TRIM_AFTER_MS);
-  timer.unref();
-  return { [Symbol.dispose]: () => clearTimeout(timer) };
 }
 
 async function databaseReady<S extends Settings>(

@@ -277,8 +277,8 @@ export async function dueRestarts(db: Db, node: string): Promise<(ContainerRow &
 export async function postponeRestart(db: Db, id: string, delayMs: number, error: string): Promise<void> {
   await db.query(
     `update containers
-        set restart_delay_ms = $2, restart_count = restart_count + 1, error = $3,
-            restart_at = clock_timestamp() + $2 * interval '1 millisecond'
+        set restart_delay_ms = $2::int, restart_count = restart_count + 1, error = $3,
+            restart_at = clock_timestamp() + $2::int * interval '1 millisecond'
       where id = $1 and state = 'restarting'`,
     [id, delayMs, error],
   );
