@@ -37,10 +37,12 @@ export function parsePools(pools: readonly PoolRequest[]): AddressPlan | undefin
   const [pool, ...others] = pools.filter(({ subnet, ipRange, gateway }) => `${subnet}${ipRange}${gateway}` !== "");
   if (pool === undefined) return undefined;
   if (pools.some(({ subnet }) => isIPv6(subnet.split("/")[0] ?? ""))) {
-    throw unsupported("IPV6_UNSUPPORTED", "networks have no IPv6 yet", "name an IPv4 --subnet");
+    const facts = { why: "networks have no IPv6 yet", fix: "name an IPv4 --subnet" };
+    throw new CtlError("UNIMPLEMENTED", { reason: "IPV6_UNSUPPORTED", what: "create a network", ...facts });
   }
   if (others.length > 0) {
-    throw unsupported("SEVERAL_SUBNETS_UNSUPPORTED", "a bridge network has one subnet", "name one --subnet");
+    const facts = { why: "a bridge network has one subnet", fix: "name one --subnet" };
+    throw new CtlError("UNIMPLEMENTED", { reason: "SEVERAL_SUBNETS_UNSUPPORTED", what: "create a network", ...facts });
   }
   return parsePool(pool);
 }
@@ -67,8 +69,4 @@ function parseGateway(text: string, subnet: Subnet): string {
 
 function ipamInvalid(why: string, fix: string): CtlError {
   return new CtlError("INVALID_ARGUMENT", { reason: "IPAM_INVALID", what: "create a network", why, fix });
-}
-
-function unsupported(reason: string, why: string, fix: string): CtlError {
-  return new CtlError("UNIMPLEMENTED", { reason, what: "create a network", why, fix });
 }
