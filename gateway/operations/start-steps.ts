@@ -76,9 +76,9 @@ function platformOf({ platform }: ContainerSpec): Platform | undefined {
 export const createContainer: Step<StartState> = {
   name: "containers.create",
   do: async (state, signal) => {
-    const { clients, operation, subject, image } = state;
+    const { clients, operation, subject, image, layers = [], layersDirectory = "" } = state;
     const created = await clients.containers.createContainer(
-      { id: subject, operation, spec: specOf(state), image },
+      { id: subject, operation, spec: specOf(state), image, layers: [...layers], layersDirectory },
       { signal },
     );
     state.name = created.name;

@@ -22,6 +22,7 @@ const WATCH_MS = 50;
 const READY_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 35_000;
 const STABLE_MS = 10_000;
+const SURPLUS_LOOK_MS = 5_000;
 
 /**
  * One process of a service: adopted if it runs already, else started in a session of its own, watched, and started again
@@ -70,8 +71,13 @@ export class Replica {
   async keep(signal: AbortSignal): Promise<void> {
     let failures = 0;
     let since = performance.now();
+    let lookAt = since + SURPLUS_LOOK_MS;
     while (!signal.aborted) {
       await sleep(WATCH_MS, signal).catch(() => {});
+      if (performance.now() > lookAt) {
+        await this.#endSurplus();
+        lookAt = performance.now() + SURPLUS_LOOK_MS;
+      }
       if (signal.aborted || (this.#identity !== undefined && isAlive(this.#identity))) continue;
       failures = performance.now() - since > STABLE_MS ? 1 : failures + 1;
       const { log, name } = this.#settings;
@@ -91,6 +97,21 @@ export class Replica {
     const identity = this.#identity;
     if (identity !== undefined) await end(identity);
     await rm(this.#settings.socket, { force: true });
+  }
+
+  /**
+   * A gateway that was killed in the moment of a spawn leaves a process that the next one could not see yet: two then
+   * serve one name. Whose socket it is now is not known, so all end and `keep` starts a new one.
+   */
+  async #endSurplus(): Promise<void> {
+    const { log, name } = this.#settings;
+    const running = await processesWith(this.#listenArgument);
+    if (running.length < 2) return;
+    log.warn(
+      { [attribute.service]: name, "ctl.processes": running.length },
+      "several processes of one replica, all ended",
+    );
+    await Promise.all(running.map(({ identity }) => end(identity)));
   }
 
   hangUp(): void {

@@ -11,8 +11,8 @@ import { recordLayers } from "./store/containers.ts";
 
 /**
  * A container's directory and its mounted root: needs neither network nor volumes, so it runs beside their steps.
- * Idempotent. Answers where the root is. The layers are kept in the row when they changed: a restart after a crash of the
- * mount needs them.
+ * Idempotent. Answers where the root is. Layers that differ from those of its creation (the image was pulled again) are kept
+ * in the row: a restart needs them.
  */
 export async function prepareContainer(
   db: Database,
@@ -36,7 +36,7 @@ export async function prepareContainer(
   );
   const isKnown =
     row.layers.length === layers.names.length && row.layers.every((name, at) => name === layers.names[at]);
-  if (!isKnown && !row.auto_remove) await recordLayers(db, row.id, layers.names, layers.directory);
+  if (!isKnown) await recordLayers(db, row.id, layers.names, layers.directory);
   return paths.rootfs;
 }
 

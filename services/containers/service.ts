@@ -193,6 +193,8 @@ async function create(request: CreateContainerRequest, { db, node, host }: Conta
       restart_mode: spec.restart.mode,
       restart_max: spec.restart.mode === "on-failure" ? spec.restart.maxRetries : 0,
       auto_remove: spec.autoRemove,
+      layers: request.layers,
+      layers_directory: request.layersDirectory,
     },
     spec.name,
   );

@@ -1,6 +1,8 @@
 import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Database } from "../kit/database.ts";
+import { blobPath } from "./blobs/blob-path.ts";
+import { parseDigest } from "./digest.ts";
 import { removeLayerDirectory } from "./layers/layer-directory.ts";
 import type { ImagePaths } from "./paths.ts";
 import { referencedBlobs } from "./store/images.ts";
@@ -21,6 +23,14 @@ export async function collectLayers(db: Database, node: string, paths: ImagePath
     await forgetLayer(db, node, name);
   }
   return names.length;
+}
+
+/** Deletes what a removed image had in the blob store and no other image has. */
+export async function deleteBlobs(db: Database, paths: ImagePaths, digests: readonly string[]): Promise<void> {
+  const referenced = await referencedBlobs(db);
+  for (const digest of digests) {
+    if (!referenced.has(digest)) await rm(blobPath(paths.blobs, parseDigest(digest)), { force: true });
+  }
 }
 
 /**

@@ -150,7 +150,7 @@ function fetchAndExtract(placing: Placing, deps: PlaceDeps, signal: AbortSignal)
     observer.onLayer(blob.digest, "downloading", 0, blob.size);
     const extracted = (await hasBlob(paths.blobs, blob))
       ? await extractStored(placing, deps, signal).catch(async (error: unknown) => {
-          if (!isCtlError(error, "DATA_LOSS")) throw error;
+          if (!isCtlError(error, "DATA_LOSS") && !isGone(error)) throw error;
           await rm(blobPath(paths.blobs, blob.digest), { force: true }); // the disk did not keep it: fetch it again
           return download();
         })
@@ -158,6 +158,11 @@ function fetchAndExtract(placing: Placing, deps: PlaceDeps, signal: AbortSignal)
     observer.onLayer(blob.digest, "done", blob.size, blob.size);
     return extracted;
   });
+}
+
+/** Removed with another image in the moment in which it was to be read. */
+function isGone(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }
 
 function extractStored(placing: Placing, deps: PlaceDeps, signal: AbortSignal): Promise<ExtractedLayer> {

@@ -4,7 +4,7 @@ import { recordEvent } from "../kit/outbox.ts";
 import { shortDigest } from "./digest.ts";
 import { type FoundImage, findImage } from "./find.ts";
 import { familiarReference, parseReference } from "./reference.ts";
-import { deleteImage, type ImageRow, imageById, lockImage, removeTag, removeTagsOf } from "./store/images.ts";
+import { blobsOf, deleteImage, type ImageRow, imageById, lockImage, removeTag, removeTagsOf } from "./store/images.ts";
 import { holdersOf } from "./store/leases.ts";
 
 export interface Removal {
@@ -12,6 +12,8 @@ export interface Removal {
   readonly untagged: readonly string[];
   /** Ids of images that are gone. */
   readonly deleted: readonly string[];
+  /** Digests of what they had in the blob store: other images may have some of them too. */
+  readonly blobs: readonly string[];
 }
 
 /**
@@ -27,13 +29,14 @@ export async function removeImage(db: Database, reference: string, force: boolea
     const untagged = await untag(tx, found, row, force);
     for (const name of untagged) await record(tx, db.schema, "untag", row, name);
     const isLast = untagged.length === row.tags.length;
-    if (!isLast) return { untagged, deleted: [] };
+    if (!isLast) return { untagged, deleted: [], blobs: [] };
     const holders = await holdersOf(tx, row.id);
     if (holders.length > 0 && !force) throw inUse(reference, holders);
-    if (holders.length > 0) return { untagged, deleted: [] };
+    if (holders.length > 0) return { untagged, deleted: [], blobs: [] };
+    const blobs = await blobsOf(tx, row.id);
     await deleteImage(tx, row.id);
     await record(tx, db.schema, "delete", row, row.id);
-    return { untagged, deleted: [row.id] };
+    return { untagged, deleted: [row.id], blobs };
   });
 }
 

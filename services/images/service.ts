@@ -7,6 +7,7 @@ import { pageOf, parsePage } from "../kit/grpc/page.ts";
 import type { BoundService } from "../kit/grpc/server.ts";
 import type { Logger } from "../kit/telemetry/log.ts";
 import type { EventFeed } from "../kit/watch.ts";
+import { deleteBlobs } from "./collect.ts";
 import { findImage } from "./find.ts";
 import { acquire, type Holder, release, undoAcquire } from "./leases.ts";
 import { listImages } from "./list.ts";
@@ -45,7 +46,8 @@ function imagesHandlers(deps: ImagesDeps): Handlers<typeof ImagesService> {
     inspectImage: async ({ ref }) => ({ image: imageMessage((await findImage(db, ref)).row) }),
     tagImage: async ({ ref, tag }) => ({ id: await tagImage(db, ref, tag), tag }),
     removeImage: async ({ ref, force }) => {
-      const { untagged, deleted } = await removeImage(db, ref, force);
+      const { untagged, deleted, blobs } = await removeImage(db, ref, force);
+      await deleteBlobs(db, deps.paths, blobs);
       if (deleted.length > 0) deps.onUnused();
       return { untagged: [...untagged], deleted: [...deleted] };
     },

@@ -63,14 +63,16 @@ export type NewContainer = Pick<
   | "restart_mode"
   | "restart_max"
   | "auto_remove"
+  | "layers"
+  | "layers_directory"
 >;
 
 /** Throws the violated constraint containers_name when the name is taken. Done again by the same operation: nothing. */
 export async function insertContainer(db: Db, row: NewContainer): Promise<void> {
   await db.query(
     `insert into containers (id, node, name, created_by, wish, spec, labels, image, image_id, image_digest, image_config,
-                             command, restart_mode, restart_max, auto_remove)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+                             command, restart_mode, restart_max, auto_remove, layers, layers_directory)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
      on conflict (id) do nothing`,
     [
       row.id,
@@ -88,6 +90,8 @@ export async function insertContainer(db: Db, row: NewContainer): Promise<void> 
       row.restart_mode,
       row.restart_max,
       row.auto_remove,
+      row.layers,
+      row.layers_directory,
     ],
   );
 }

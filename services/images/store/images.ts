@@ -126,6 +126,16 @@ export async function lockImage(db: Db, id: string): Promise<boolean> {
   return rows.length === 1;
 }
 
+/** Digests of what an image's record refers to in the blob store. */
+export async function blobsOf(db: Db, imageId: string): Promise<string[]> {
+  const { rows } = await db.query<{ digest: string }>(
+    `select id as digest from images where id = $1 union select manifest_digest from images where id = $1
+     union select digest from repo_digests where image_id = $1 union select blob_digest from image_layers where image_id = $1`,
+    [imageId],
+  );
+  return rows.map((row) => row.digest);
+}
+
 /** Digests of everything that a stored image's record refers to in the blob store. */
 export async function referencedBlobs(db: Db): Promise<Set<string>> {
   const { rows } = await db.query<{ digest: string }>(

@@ -115,8 +115,16 @@ describe("an operation", () => {
   it("waits for another one on the same subject", async () => {
     await using lab = await operationsLab();
     const gate = Promise.withResolvers<void>();
-    const holds: Step<Notes> = { name: "holds", do: () => gate.promise };
+    const begun = Promise.withResolvers<void>();
+    const holds: Step<Notes> = {
+      name: "holds",
+      do: () => {
+        begun.resolve();
+        return gate.promise;
+      },
+    };
     const first = runOperation(kind("run", holds), notes("a"), Buffer.alloc(0), lab.operations, soon());
+    await begun.promise;
     const second = notes("a");
     const waiting = runOperation(kind("remove", step("after")), second, Buffer.alloc(0), lab.operations, soon());
     const other = notes("b");
