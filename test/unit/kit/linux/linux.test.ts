@@ -40,6 +40,7 @@ describe("mountinfo", () => {
 describe("a process", () => {
   it("is known by pid, start time and boot, and its end is seen", async () => {
     const child = spawn("sleep", ["1000"]);
+    const reaped = once(child, "exit"); // asked for now: later it may be over
     const pid = child.pid ?? 0;
     const identity = await identifyProcess(pid);
     if (identity === undefined) throw new Error("not there");
@@ -49,7 +50,7 @@ describe("a process", () => {
     expect(handle?.hasEnded()).to.equal(false);
     expect(handle?.signal(15)).to.equal(true);
     await handle?.ended(deadline(5_000, "end"));
-    await once(child, "exit");
+    await reaped;
     expect(await isAlive(identity)).to.equal(false);
     expect(handle?.signal(15)).to.equal(false);
     expect(bindPidfds().open(2 ** 22 - 1)).to.equal(undefined);
