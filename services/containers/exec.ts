@@ -17,6 +17,7 @@ import { containerNotFound, findContainer } from "./find.ts";
 import type { ContainerHost } from "./host.ts";
 import { notRunning } from "./kill.ts";
 import { containerPaths } from "./paths.ts";
+import { runtimeOfRun } from "./runtime/known-run.ts";
 import { runtimeId } from "./runtime/oci-runtime.ts";
 import type { ContainerId } from "./spec.ts";
 import { type ContainerRow, containerById } from "./store/containers.ts";
@@ -81,7 +82,8 @@ export async function runExec(
   return inSpan("exec.start", { attributes: { [attribute.execId]: id, [attribute.containerId]: row.id } }, async () => {
     await using undo = new AsyncDisposableStack();
     const request = { ...(await requestFor(row, id, wish, host)), stdin: wish.stdin };
-    const session = undo.use(await startExec(host, request, signal).catch(refusal(db, row, id)));
+    const runtime = await runtimeOfRun(host.runtime, request.runtimeId);
+    const session = undo.use(await startExec({ ...host, runtime }, request, signal).catch(refusal(db, row, id)));
     if (!(await recordExecStart(db, id, session.pid, false))) throw alreadyStarted(id);
     const owned = undo.move();
     const exitCode = session.exitCode.then(async (code) => {
@@ -112,7 +114,8 @@ export async function runDetachedExec(
   const { monitor } = containerCgroups(host.cgroupParent, row.id as ContainerId);
   const place = monitor === undefined ? undefined : (pid: number) => enterMonitorCgroup(host.layout, monitor, pid);
   const request = await requestFor(row, id, wish, host);
-  const pid = await startDetachedExec(host, request, place, signal).catch(refusal(db, row, id));
+  const runtime = await runtimeOfRun(host.runtime, request.runtimeId);
+  const pid = await startDetachedExec({ ...host, runtime }, request, place, signal).catch(refusal(db, row, id));
   if (!(await recordExecStart(db, id, pid, true))) throw alreadyStarted(id);
   return pid;
 }

@@ -57,7 +57,7 @@ export async function findHost(settings: HostSettings, signal: AbortSignal): Pro
       layout,
       cgroupParent,
       stateRoot,
-      workDirectory: join(containersDirectory(root), `probe-${process.pid}`),
+      containersDirectory: containersDirectory(root),
     },
     signal,
   );

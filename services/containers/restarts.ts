@@ -9,6 +9,7 @@ import type { Given } from "./given.ts";
 import { containerPaths } from "./paths.ts";
 import { afterExit } from "./restart-policy.ts";
 import { mountRootfs, rootfsDirectories } from "./rootfs/overlay.ts";
+import { nextRunNumber } from "./run.ts";
 import { runOf, type StartDeps } from "./start.ts";
 import {
   type ContainerRow,
@@ -107,7 +108,7 @@ export class Restarts {
     const directories = rootfsDirectories(containerPaths(host.root, row.id).bundle);
     const overlay = { directories, layers: row.layers, isVolatile: false };
     await mountRootfs(overlay, (request) => host.thread.mount(request));
-    const run = row.run + 1;
+    const run = await nextRunNumber(row.id, row.run, host, signal);
     const started = await runOf(row, run, given, this.#deps, signal);
     const facts = { id: row.id, run, operation: "", epoch: host.bootId, runtime: host.runtime.kind, given };
     await db.transaction(async (tx) => {

@@ -14,6 +14,7 @@ import { createRun } from "./runtime/conmon.ts";
 import { deleteRun, runtimeId } from "./runtime/oci-runtime.ts";
 import { releaseRun } from "./runtime/release.ts";
 import type { ContainerId, ContainerSpec, ImageDefaults } from "./spec.ts";
+import { takeDownRun } from "./take-down.ts";
 
 export interface RunWish {
   readonly id: ContainerId;
@@ -33,15 +34,13 @@ export interface StartedRun {
 }
 
 /**
- * Starts one run of a container whose root is mounted: bundle, conmon with the runtime's create, release. What a crash
- * left of the same run is removed first. On failure nothing of it stays.
+ * Starts one run of a container whose root is mounted: bundle, conmon with the runtime's create, release.  On failure nothing of it stays.
  * Throws what the bundle and the runtime throw: COMMAND_NOT_FOUND, RUNTIME_REFUSED …
  */
 export async function startRun(wish: RunWish, host: ContainerHost, signal: AbortSignal): Promise<StartedRun> {
   const name = runtimeId(wish.id, wish.run);
   const paths = containerPaths(host.root, wish.id);
   host.migration?.expect(EXPECTED_START_MS);
-  await clearLeftovers(name, host, signal);
   await inSpan("bundle.write", {}, () => prepareBundle(wish, host));
   await clearRunFiles(paths.bundle);
   if (wish.given.mounts.some(({ mount }) => mount.kind !== "tmpfs")) await host.thread.seeHostMounts();
@@ -62,10 +61,29 @@ export async function startRun(wish: RunWish, host: ContainerHost, signal: Abort
 const EXPECTED_START_MS = 200;
 const CLEANUP_TIMEOUT_MS = 10_000;
 
-/** A service that died between the runtime's create and the row leaves a run that nobody knows. */
-async function clearLeftovers(name: string, host: ContainerHost, signal: AbortSignal): Promise<void> {
-  const isThere = await stat(join(host.runtime.stateRoot, name)).catch(() => undefined);
-  if (isThere !== undefined) await deleteRun(host, name, { force: true }, signal);
+/**
+ * The number of the next run. A service that died between the runtime's create and the row leaves a run that nobody
+ * knows: it is taken down, and its number is not used again, since its exit is still to be seen.
+ */
+export async function nextRunNumber(
+  id: string,
+  last: number,
+  host: ContainerHost,
+  signal: AbortSignal,
+): Promise<number> {
+  for (let run = last + 1; ; run++) {
+    const name = runtimeId(id, run);
+    const hasState = await exists(join(host.runtime.stateRoot, name));
+    if (!hasState && !(await exists(join(host.exitsDirectory, name)))) return run;
+    if (hasState) await takeDownRun(id, run, host, signal);
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function prepareBundle({ id, spec, image, given, pidOf }: RunWish, host: ContainerHost): Promise<void> {

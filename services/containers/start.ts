@@ -9,7 +9,7 @@ import type { Given } from "./given.ts";
 import type { ContainerHost } from "./host.ts";
 import { isUp } from "./lifecycle.ts";
 import { beingRemoved } from "./prepare.ts";
-import { type StartedRun, startRun } from "./run.ts";
+import { nextRunNumber, type StartedRun, startRun } from "./run.ts";
 import { deleteRun, runtimeId } from "./runtime/oci-runtime.ts";
 import type { Serial } from "./serial.ts";
 import type { ContainerId, ImageDefaults } from "./spec.ts";
@@ -60,7 +60,7 @@ async function startNow(
   if (row === undefined || row.state === "removing") throw beingRemoved(row?.name ?? id.slice(0, 12));
   if (isUp(row.state)) return { pid: row.pid, run: row.run, changed: false };
   if (row.started_by === operation && operation !== "") return { pid: row.pid, run: row.run, changed: true };
-  const run = row.run + 1;
+  const run = await nextRunNumber(id, row.run, deps.host, signal);
   const started = await runOf(row, run, given, deps, signal).catch(async (error: unknown) => {
     if (error instanceof CtlError) await recordError(deps.db, id, error.why).catch(() => {});
     throw error;

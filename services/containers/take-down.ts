@@ -4,12 +4,15 @@ import { containerCgroups, removeCgroups } from "./cgroups/placement.ts";
 import type { ContainerHost } from "./host.ts";
 import { containerPaths } from "./paths.ts";
 import { removeRootfs, rootfsDirectories, unmountRootfs } from "./rootfs/overlay.ts";
+import { runtimeOfRun } from "./runtime/known-run.ts";
 import { deleteRun, runtimeId } from "./runtime/oci-runtime.ts";
 import type { ContainerId } from "./spec.ts";
 
 /** What a run has in the runtime and in the cgroups. Idempotent; a process that is still there is killed. */
 export async function takeDownRun(id: string, run: number, host: ContainerHost, signal: AbortSignal): Promise<void> {
-  await inSpan("runtime.delete", {}, () => deleteRun(host, runtimeId(id, run), { force: true }, signal));
+  const name = runtimeId(id, run);
+  const runtime = await runtimeOfRun(host.runtime, name);
+  await inSpan("runtime.delete", {}, () => deleteRun({ ...host, runtime }, name, { force: true }, signal));
   await removeCgroups(host.layout, containerCgroups(host.cgroupParent, id as ContainerId).all);
 }
 

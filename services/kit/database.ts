@@ -25,6 +25,9 @@ export interface DatabaseSettings {
 
 const STATEMENT_TIMEOUT_MS = 10_000;
 const CONNECT_TIMEOUT_MS = 2_000;
+/** One more than idle connections that may have died together. */
+const BEGIN_ATTEMPTS = 9;
+const ROLLBACK_TIMEOUT_MS = 1_000;
 
 export class Database implements Db, AsyncDisposable {
   readonly schema: string;
@@ -56,18 +59,14 @@ export class Database implements Db, AsyncDisposable {
    * meets a serialization failure is done again by its operation.
    */
   async transaction<T>(work: (db: Db) => Promise<T>): Promise<T> {
-    const client = await this.#connect();
+    const client = await this.#begin();
     let broken = false;
     try {
-      await this.#run(client, "begin", []);
       const result = await work({ query: (text, values = []) => this.#run(client, text, values) });
       await this.#run(client, "commit", []);
       return result;
     } catch (error) {
-      broken = await client.query("rollback").then(
-        () => false,
-        () => true,
-      );
+      broken = !(await rollsBack(client));
       throw error;
     } finally {
       client.release(broken);
@@ -89,6 +88,23 @@ export class Database implements Db, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.shared[Symbol.asyncDispose]();
     await this.#pool.end();
+  }
+
+  /**
+   * A connection with an open transaction. An idle one whose server is gone is seen only when it is used: nothing has
+   * been done by then, so another one is taken.
+   */
+  async #begin(): Promise<pg.PoolClient> {
+    for (let attempt = 1; ; attempt++) {
+      const client = await this.#connect();
+      try {
+        await this.#run(client, "begin", []);
+        return client;
+      } catch (error) {
+        client.release(true);
+        if (attempt === BEGIN_ATTEMPTS) throw error;
+      }
+    }
   }
 
   async #connect(): Promise<pg.PoolClient> {
@@ -131,9 +147,26 @@ function connectionOptions(url: string, schema: string): pg.ClientConfig {
     connectionString: url,
     options: `-c search_path=${schema} -c lock_timeout=5000 -c idle_in_transaction_session_timeout=15000`,
     statement_timeout: STATEMENT_TIMEOUT_MS,
+    // for a connection that died without a word: the server's own timeout does not reach us then
+    query_timeout: STATEMENT_TIMEOUT_MS + 1_000,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     application_name: `ctl-${schema}`,
   };
+}
+
+/** False: the connection is not fit for use any more. */
+async function rollsBack(client: pg.PoolClient): Promise<boolean> {
+  const timeout = Promise.withResolvers<false>();
+  const timer = setTimeout(() => timeout.resolve(false), ROLLBACK_TIMEOUT_MS);
+  const done = client.query("rollback").then(
+    () => true,
+    () => false,
+  );
+  try {
+    return await Promise.race([done, timeout.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Constraint errors stay as they are (see `violates`): their caller knows what they mean. */
@@ -168,7 +201,7 @@ function isConnectionFailure(code: string, message: string): boolean {
   if (SOCKET_ERRORS.has(code)) return true;
   // classes 08 connection, 57P admin shutdown and starting up, 53 out of resources
   if (/^(08|57P|53)/.test(code)) return true;
-  return /Connection terminated|timeout exceeded|not queryable|Connection ended/i.test(message);
+  return /Connection terminated|timeout exceeded|Query read timeout|not queryable|Connection ended/i.test(message);
 }
 
 /** True when the error is a violated constraint with this name (unique, foreign key, check or exclusion). */

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { lstat, mkdir, readlink, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { deadline, within } from "../../kit/deadlines.ts";
@@ -11,14 +12,13 @@ import { resolveSeccomp } from "../bundle/seccomp.ts";
 import type { CgroupLayout } from "../cgroups/layout.ts";
 import { type CgroupParent, parentPath, removeCgroups } from "../cgroups/placement.ts";
 import { Exits } from "../exits.ts";
-import { isContainerId } from "../spec.ts";
+import type { ContainerId } from "../spec.ts";
 import { createRun } from "./conmon.ts";
 import { deleteRun, type OciRuntime, type RuntimeKind, runtimeId } from "./oci-runtime.ts";
 import type { Programs } from "./programs.ts";
 import { releaseRun } from "./release.ts";
 
 const PROBE_MS = 10_000;
-const PROBE_ID = "0".repeat(64);
 /** Enough of a host for its /bin/true to run in a container. */
 const HOST_DIRECTORIES = ["/usr", "/bin", "/lib", "/lib64"] as const;
 
@@ -41,8 +41,11 @@ export interface ProbeRequest {
   readonly layout: CgroupLayout;
   readonly cgroupParent: CgroupParent;
   readonly stateRoot: string;
-  /** A directory of the probe's own, below the shared root; gone afterwards. */
-  readonly workDirectory: string;
+  /**
+   * Below the shared root, where containers have their directories: the probe's is named like one, and so is its cgroup,
+   * so that what a kill leaves of it is found as a container's would be.
+   */
+  readonly containersDirectory: string;
 }
 
 /**
@@ -90,15 +93,18 @@ async function tryRuntime(
   runtime: OciRuntime,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const { workDirectory, layout, cgroupParent, programs } = request;
-  const cgroupsPath = `${parentPath(cgroupParent)}/probe`;
+  const { layout, cgroupParent, programs } = request;
+  // of its own: two replicas that start at once would take each other's container down, and think the runtime broken
+  const id = randomBytes(32).toString("hex") as ContainerId;
+  const workDirectory = join(request.containersDirectory, id);
+  const cgroupsPath = `${parentPath(cgroupParent)}/${id}`;
   await using undo = new AsyncDisposableStack();
   undo.defer(() => rm(workDirectory, { recursive: true, force: true }));
   undo.defer(async () => void (await removeCgroups(layout, [cgroupsPath])));
-  undo.defer(async () => void (await deleteQuietly({ programs, runtime })));
+  undo.defer(async () => void (await deleteQuietly({ programs, runtime }, id)));
   try {
-    await writeProbeBundle(request, cgroupsPath);
-    const exitCode = await runProbe(request, runtime, signal);
+    await writeProbeBundle(request, workDirectory, cgroupsPath);
+    const exitCode = await runProbe({ ...request, workDirectory, id }, runtime, signal);
     return exitCode === 0 ? undefined : `its first container ended with ${exitCode}`;
   } catch (error) {
     if (isCtlError(error)) return error.why;
@@ -106,12 +112,16 @@ async function tryRuntime(
   }
 }
 
-async function runProbe(request: ProbeRequest, runtime: OciRuntime, signal: AbortSignal): Promise<number> {
-  const { workDirectory, programs, conmonPath, facts } = request;
+async function runProbe(
+  request: ProbeRequest & { readonly workDirectory: string; readonly id: ContainerId },
+  runtime: OciRuntime,
+  signal: AbortSignal,
+): Promise<number> {
+  const { workDirectory, id, programs, conmonPath, facts } = request;
   using exits = await Exits.open(join(workDirectory, "exits"), () => workDirectory);
-  const id = runtimeId(PROBE_ID, 1);
+  const name = runtimeId(id, 1);
   const monitorRequest = {
-    runtimeId: id,
+    runtimeId: name,
     bundlePath: workDirectory,
     logPath: join(workDirectory, "log"),
     exitsDirectory: join(workDirectory, "exits"),
@@ -121,23 +131,22 @@ async function runProbe(request: ProbeRequest, runtime: OciRuntime, signal: Abor
     place: undefined,
   };
   await createRun({ conmonPath, runtime, programs, facts }, monitorRequest, signal);
-  await releaseRun({ programs, runtime }, id, signal);
-  if (!isContainerId(PROBE_ID)) throw new TypeError("the probe's id is none");
-  return (await exits.ended(PROBE_ID, 1, signal)).exitCode;
+  await releaseRun({ programs, runtime }, name, signal);
+  return (await exits.ended(id, 1, signal)).exitCode;
 }
 
-async function deleteQuietly(on: { programs: Programs; runtime: OciRuntime }): Promise<void> {
+async function deleteQuietly(on: { programs: Programs; runtime: OciRuntime }, id: ContainerId): Promise<void> {
   const signal = deadline(PROBE_MS, "remove the probe's container");
   try {
-    await deleteRun(on, runtimeId(PROBE_ID, 1), { force: true }, signal);
+    await deleteRun(on, runtimeId(id, 1), { force: true }, signal);
   } catch (error) {
     // a runtime that does not work may fail here too, and left nothing then
     if (!isCtlError(error)) throw error;
   }
 }
 
-async function writeProbeBundle(request: ProbeRequest, cgroupsPath: string): Promise<void> {
-  const rootfs = join(request.workDirectory, "rootfs");
+async function writeProbeBundle(request: ProbeRequest, bundlePath: string, cgroupsPath: string): Promise<void> {
+  const rootfs = join(bundlePath, "rootfs");
   await mkdir(rootfs, { recursive: true });
   const mounts: OciMount[] = [];
   for (const directory of HOST_DIRECTORIES) {
@@ -145,7 +154,7 @@ async function writeProbeBundle(request: ProbeRequest, cgroupsPath: string): Pro
     if (stats?.isSymbolicLink()) await symlink(await readlink(directory), join(rootfs, directory));
     else if (stats?.isDirectory()) mounts.push(readOnlyBind(directory));
   }
-  const { workDirectory: bundlePath, facts } = request;
+  const { facts } = request;
   // crun 1.8 needs CAP_SYS_RESOURCE for v2's device rules: a host without it must show here
   const { rules } = await devicesOf([], false);
   const config = probeConfig({ bundlePath, rootfs, mounts, cgroupsPath, facts, resources: { devices: rules } });

@@ -61,7 +61,7 @@ export async function openRooms(...candidates: readonly RuntimeCandidate[]) {
   const stateRoot = join(directory.path, "runtime");
   const conmonPath = "/usr/bin/conmon";
   const probe = { candidates, conmonPath, programs, facts, layout, cgroupParent, stateRoot };
-  const runtime = await probeRuntime({ ...probe, workDirectory: join(containers, "probe") }, signal("probe"));
+  const runtime = await probeRuntime({ ...probe, containersDirectory: containers }, signal("probe"));
   const exitsDirectory = join(directory.path, "exits");
   const exits = undo.use(await Exits.open(exitsDirectory, (id) => join(containers, id)));
   const warm = await WarmMigration.open(layout);
