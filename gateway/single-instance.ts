@@ -4,6 +4,7 @@ import koffi from "koffi";
 import { deadline, sleep } from "../services/kit/deadlines.ts";
 import { CtlError } from "../services/kit/errors.ts";
 import { loadLibc } from "../services/kit/linux/libc.ts";
+import { identityOf, isAlive } from "./supervisor/process.ts";
 
 const LOCK_EX = 2;
 const LOCK_NB = 4;
@@ -46,9 +47,11 @@ const STOP_TIMEOUT_MS = 90_000;
 export async function stopRunning(run: string): Promise<boolean> {
   const pid = await lockHolder(run);
   if (pid === undefined || !(await isLocked(run))) return false;
+  const daemon = identityOf(pid);
   process.kill(pid, "SIGTERM");
   const ends = deadline(STOP_TIMEOUT_MS, "stop ctld");
-  while (await isLocked(run)) await sleep(20, ends);
+  // the lock is free a moment before the process is gone
+  while ((await isLocked(run)) || (daemon !== undefined && isAlive(daemon))) await sleep(20, ends);
   return true;
 }
 
