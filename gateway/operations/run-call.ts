@@ -58,12 +58,10 @@ async function run(
   answers.push({ event: { $case: "started", value: { id: subject, warnings } } });
   if (!isForeground || spec?.autoRemove !== true) return;
   await clients.containers
-    .waitContainer({ ref: subject, condition: WaitCondition.REMOVED }, { signal, timeoutMs: FOR_EVER_MS })
+    .waitContainer({ ref: subject, condition: WaitCondition.REMOVED }, { signal, timeoutMs: Number.POSITIVE_INFINITY })
     .catch(ignoreNotFound);
   answers.push({ event: { $case: "removed", value: { id: subject } } });
 }
-
-const FOR_EVER_MS = 2 ** 40;
 
 function createdMessage(state: RunState) {
   return { id: state.subject, name: state.name ?? "", warnings: [...state.warnings] };
