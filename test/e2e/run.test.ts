@@ -44,6 +44,11 @@ describe("ctl run", () => {
     expect(await engine.ok("ps", "-a", "--format", "{{.Names}} {{.Status}}")).to.match(/^ended Exited \(3\) .* ago$/);
   });
 
+  it("with --rm gives the exit code of a process that runs for longer than a deadline", async () => {
+    // a wait "for ever" of 2^40 ms was cut to 32 bits on its way and ended after 12.2 s
+    await engine.fails(7, "run", "--rm", "busybox", "sh", "-c", "sleep 13; exit 7");
+  }).timeout(60_000);
+
   it("gives standard input with -i, to its end", async () => {
     await using run = engine.start("run", "--rm", "-i", "busybox", "wc", "-c");
     run.write("x".repeat(100_000));
