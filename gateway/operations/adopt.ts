@@ -117,13 +117,19 @@ async function resumeKind(
     return resumeOperation(createKind, startState(clients, wish), direction, operations, signal);
   if (row.kind === "run") {
     const attached = async (s: AbortSignal) => {
-      if (isForeground) throw clientGone(s);
+      if (isForeground && !(await wasStarted(subject, clients, s))) throw clientGone(s);
     };
     const state = runState(clients, { ...wish, onCreated: () => {}, attached });
     return resumeOperation(runKind, state, direction, operations, signal);
   }
   operations.log.error({ [attribute.operationKind]: row.kind }, "operation of an unknown kind; a newer ctld made it");
   if (direction === "undo") await finishOperation(operations.db, operation);
+}
+
+/** Its client saw it start, and comes back for the rest of its output. */
+async function wasStarted(subject: string, clients: Clients, signal: AbortSignal): Promise<boolean> {
+  const { container } = await clients.containers.inspectContainer({ ref: subject, withSize: false }, { signal });
+  return (container?.run ?? 0) > 0;
 }
 
 /** A foreground run whose client went away with the gateway has nobody to run for. */
