@@ -33,6 +33,8 @@ export interface SessionOptions {
   open(position: OutputPosition | undefined): Promise<SessionCall>;
   readonly stdout: Output | undefined;
   readonly stderr: Output | undefined;
+  /** Called with every piece of output, before it is written. */
+  readonly onOutput?: () => void;
   /** Whether a failed stream may be opened again. */
   mayReopen(error: unknown): boolean;
   /** How the process ended, when it did so while the stream was broken. Undefined: nobody knows any more. */
@@ -112,6 +114,7 @@ export class Session {
   }
 
   async #write({ stream, data, position }: OutputFrame): Promise<void> {
+    this.#options.onOutput?.();
     const output = stream === OutputStream.STDERR ? this.#options.stderr : this.#options.stdout;
     await output?.stream(data);
     this.#position = position;

@@ -65,7 +65,6 @@ function openRun(order: Order, context: Context, beforeStart: () => Promise<void
   const open = { spec, pull: pullPolicy(order), isForeground: true };
   let session: Session | undefined;
   let id = "";
-  let hasStarted = false;
   let isRemoved = false;
   const attempt = async () => {
     const call = await context.daemon.open(GatewayService.run, { metadata });
@@ -81,7 +80,11 @@ function openRun(order: Order, context: Context, beforeStart: () => Promise<void
             id = event.value.id;
             showWarnings(event.value.warnings, context);
             writeCidfile(order.cidfile, id);
-            session = attachTo(id, order, context, () => hasStarted);
+            const attached = attachTo(id, order, context, () => {
+              // its output may come before the daemon has said so
+              started.resolve(attached);
+            });
+            session = attached;
           }
           await session.ready;
           await beforeStart();
@@ -89,7 +92,6 @@ function openRun(order: Order, context: Context, beforeStart: () => Promise<void
           break;
         case "started":
           showWarnings(event.value.warnings, context);
-          hasStarted = true;
           if (session !== undefined) started.resolve(session);
           break;
         case "removed":
@@ -104,12 +106,7 @@ function openRun(order: Order, context: Context, beforeStart: () => Promise<void
   return { started: started.promise, finished };
 }
 
-function attachTo(
-  id: string,
-  { spec }: Order,
-  { daemon, stdout, stderr }: Context,
-  hasStarted: () => boolean,
-): Session {
+function attachTo(id: string, { spec }: Order, { daemon, stdout, stderr }: Context, onOutput: () => void): Session {
   const wants = (stream: string) => spec.attach.includes(stream);
   return new Session({
     open: (position) =>
@@ -120,12 +117,14 @@ function attachTo(
           stdin: wants("stdin"),
           stdout: wants("stdout"),
           stderr: wants("stderr"),
-          awaitStart: !hasStarted(),
+          awaitStart: true,
+          afterRun: 0, // a container of its own: its first run is the one, whatever has become of it meanwhile
           ...(position === undefined ? {} : { position }),
         }),
       ),
     stdout: wants("stdout") ? stdout : undefined,
     stderr: wants("stderr") ? stderr : undefined,
+    onOutput,
     mayReopen: isGone,
     exitStatus: () => exitStatusOf(daemon, id),
   });

@@ -19,6 +19,8 @@ export interface AttachWish {
   readonly position: LogPosition | undefined;
   /** Follow the run that is to start next. */
   readonly awaitStart: boolean;
+  /** The run that is meant comes after this one. */
+  readonly afterRun: number | undefined;
 }
 
 /** One client's view of one run. Dispose it. */
@@ -48,12 +50,13 @@ export async function attach(reference: string, wish: AttachWish, { db, root, en
   try {
     const row = await findContainer(db, found.id);
     if (row.state === "removing") throw beingRemoved(row.name);
-    const last = isUp(row.state) || wish.awaitStart ? undefined : lastEnd(row);
+    const hasBegun = wish.afterRun !== undefined && row.run > wish.afterRun;
+    const last = isUp(row.state) || (wish.awaitStart && !hasBegun) ? undefined : lastEnd(row);
     // who lost its stream gets the rest of the output also when the run has ended meanwhile
-    if (last !== undefined && wish.position === undefined) throw notRunning(row.name);
+    if (last !== undefined && wish.position === undefined && !hasBegun) throw notRunning(row.name);
     const ended = last === undefined ? end.ended : Promise.resolve(last);
     const paths = containerPaths(root, row.id);
-    const from = await startPosition(paths, wish);
+    const from = await startPosition(paths, wish, hasBegun);
     return {
       row,
       paths,
@@ -73,12 +76,12 @@ function lastEnd(row: ContainerRow): RunEnd {
   return { exitCode: row.exit_code, oomKilled: row.oom_killed };
 }
 
-async function startPosition(paths: ContainerPaths, wish: AttachWish): Promise<LogPosition> {
+async function startPosition(paths: ContainerPaths, wish: AttachWish, hasBegun: boolean): Promise<LogPosition> {
   if (wish.awaitStart) {
     // conmon appends to a file that is there: so it can be opened now, before a short run's log comes and goes
     await mkdir(paths.bundle, { recursive: true, mode: 0o711 });
     await (await open(paths.log, "a", 0o640)).close();
   }
   if (wish.position !== undefined) return wish.position;
-  return wish.logs ? startOfLog(paths.log) : endOfLog(paths.log);
+  return wish.logs || (hasBegun && wish.afterRun === 0) ? startOfLog(paths.log) : endOfLog(paths.log);
 }

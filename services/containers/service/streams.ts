@@ -51,8 +51,8 @@ export async function* attachCall(
   const messages = requests[Symbol.asyncIterator]();
   const first = (await messages.next()).value?.input;
   if (first?.$case !== "open") throw openMissing("attach to a container");
-  const { ref, logs, position, awaitStart, stdin } = first.value;
-  const wish: AttachWish = { streams: wantedStreams(first.value), logs, position, awaitStart };
+  const { ref, logs, position, awaitStart, afterRun, stdin } = first.value;
+  const wish: AttachWish = { streams: wantedStreams(first.value), logs, position, awaitStart, afterRun };
   using attachment = await attach(ref, wish, deps);
   const { row } = attachment;
   const ends = new AbortController();
