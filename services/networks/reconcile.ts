@@ -13,7 +13,7 @@ import type { PortRule } from "./nftables/ports.ts";
 import { livingMarks, markOf } from "./sandbox/pool-mark.ts";
 import { firstVeth, joinBridge, listHostObjects, removeSandbox, removeVeth } from "./sandbox/sandbox.ts";
 import { allHoldings, deactivateHolding, holdingOf, ownedNetnsIds } from "./store/holdings.ts";
-import { allNetworks } from "./store/networks.ts";
+import { allNetworks, lockNetwork } from "./store/networks.ts";
 
 /**
  * Makes the host as the rows say it should be, and the rows as the host is where that cannot be undone: bridges, sandboxes
@@ -47,7 +47,7 @@ async function mendBridges(deps: Deps): Promise<void> {
   const networks = bridgesOf(await allNetworks(deps.db, deps.node));
   for (const network of networks) {
     await mending(`bridge of network "${network.name}"`, deps, async () => {
-      await deps.drivers.bridge.ensure(driverNetwork(network));
+      if (!(await ensureLocked(network, deps))) return;
       if (before.some(({ name }) => name === network.bridge)) return;
       deps.log.warn({ [attribute.networkName]: network.name }, "bridge was missing: it is made anew");
     });
@@ -57,6 +57,15 @@ async function mendBridges(deps: Deps): Promise<void> {
     if (ids.has(link.alias.slice(deps.names.aliasPrefix.length))) continue;
     await mending(`link ${link.name}`, deps, () => removeBridge(link, deps));
   }
+}
+
+/** Under the row's lock: a network that is removed since we read it must not get its bridge back. False: it is gone. */
+async function ensureLocked({ id }: Network, deps: Deps): Promise<boolean> {
+  return deps.db.transaction(async (tx) => {
+    const network = await lockNetwork(tx, id);
+    if (network !== undefined) await deps.drivers.bridge.ensure(driverNetwork(network));
+    return network !== undefined;
+  });
 }
 
 async function removeBridge({ name, alias }: Link, deps: Deps): Promise<void> {

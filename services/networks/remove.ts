@@ -3,6 +3,7 @@ import type { Deps } from "./deps.ts";
 import { recordNetworkEvent } from "./events.ts";
 import { findNetwork } from "./find.ts";
 import { driverNetwork, type Network, networkNotFound } from "./network.ts";
+import { rebuildTable } from "./reconcile.ts";
 import { type AttachedEndpoint, endpointsOn } from "./store/endpoints.ts";
 import { deleteNetwork, lockNetwork } from "./store/networks.ts";
 
@@ -35,6 +36,8 @@ export async function remove({ ref, force }: RemoveRequest, deps: Deps): Promise
     await recordNetworkEvent(tx, "destroy", network);
   });
   deps.known.forget(found.id);
+  // one who wrote the whole table while our transaction was open has written this network's rules again
+  if (found.driver === "bridge") await rebuildTable(deps);
   return found.id;
 }
 
