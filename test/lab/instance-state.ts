@@ -48,7 +48,12 @@ export async function untilAsBefore(daemon: Place, before: HostState, timeoutMs 
   });
 }
 
-/** Waits until two looks, half a second apart, see the same: the warm pool is full, nothing is under way. */
+const REST_MS = 1_500;
+
+/**
+ * Waits until nothing has changed for longer than released sandboxes wait for a quiet moment (1 s): the warm pool is full,
+ * nothing is under way.
+ */
 export async function stateAtRest(daemon: Place, timeoutMs = 20_000): Promise<HostState> {
   let last = await instanceState(daemon);
   let since = performance.now();
@@ -57,7 +62,7 @@ export async function stateAtRest(daemon: Place, timeoutMs = 20_000): Promise<Ho
     const changes = differences(last, now);
     if (changes.length > 0) since = performance.now();
     last = now;
-    if (performance.now() - since < 500) throw new Error(`still changing: ${changes.join(", ")}`);
+    if (performance.now() - since < REST_MS) throw new Error(`still changing: ${changes.join(", ")}`);
     return now;
   }, timeoutMs);
 }
