@@ -1,11 +1,11 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { IDEMPOTENT_METHODS } from "#proto/idempotent-methods.ts";
 import { aborted, exitOnBugs, onHangup } from "../services/kit/boot.ts";
 import { type ConfigValues, processSource } from "../services/kit/config.ts";
 import { Database } from "../services/kit/database.ts";
 import { deadline } from "../services/kit/deadlines.ts";
 import { CtlError } from "../services/kit/errors.ts";
-import { idempotentMethods } from "../services/kit/grpc/reflection.ts";
 import { trimWhenIdle } from "../services/kit/idle-memory.ts";
 import { shareMount } from "../services/kit/linux/shared-mount.ts";
 import { kitMigrations, migrate } from "../services/kit/migrate.ts";
@@ -150,7 +150,7 @@ interface Serving {
 async function serveUntilStopped({ config, reread, db, log, stop, services }: Serving): Promise<void> {
   const { supervised } = services;
   const background = new AbortController();
-  using connections = connectServices(services.addresses, idempotentMethods());
+  using connections = connectServices(services.addresses, IDEMPOTENT_METHODS);
   const owner = newOwner();
   const held = keepOwner(owner, db, log, background.signal);
   await held.ready;

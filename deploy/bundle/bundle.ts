@@ -43,6 +43,10 @@ async function bundleOnce(options: BundleOptions, programs: Set<string>, assets:
     format: "esm",
     platform: "node",
     target: "node26",
+    // V8 keeps the source text of all that it has loaded: half of it less is 1.5 MB less in each process (bench/memory);
+    // names stay, for stack traces that people can read
+    minifyWhitespace: true,
+    minifySyntax: true,
     sourcemap: "linked",
     sourcesContent: false,
     external: [...options.external],

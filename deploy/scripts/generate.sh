@@ -5,7 +5,7 @@
 protos=$(find proto -name '*.proto' | sort)
 [ -n "$protos" ] || die "proto/ holds no .proto file"
 # shellcheck disable=SC2086 # the names of our own protos hold no blanks
-now=$(hash_of buf.yaml buf.gen.yaml node_modules/ts-proto/package.json deploy/scripts/generate.sh $protos)
+now=$(hash_of buf.yaml buf.gen.yaml node_modules/ts-proto/package.json deploy/scripts/generate.sh deploy/scripts/idempotent-methods.ts $protos)
 is_current generated/.stamp "$now" && exit 0
 
 alone generate
@@ -13,6 +13,7 @@ rm -rf generated/.next
 mkdir -p generated/.next
 buf generate --output generated/.next
 buf build --exclude-source-info --output generated/.next/descriptors.binpb
+node deploy/scripts/idempotent-methods.ts generated/.next/descriptors.binpb generated/.next/idempotent-methods.ts
 
 # file by file, by rename, and only what changed: whoever imports them meanwhile never finds one missing
 (cd generated/.next && find . -type f | sort) >generated/.files

@@ -38,11 +38,11 @@ async function adoptOnce(
   retryAt: Map<string, number>,
   signal: AbortSignal,
 ): Promise<void> {
-  const rows = (await unfinishedOperations(operations.db)).filter((row) => !operations.active.has(row.id));
+  const rows = (await unfinishedOperations(operations.db.shared)).filter((row) => !operations.active.has(row.id));
   for (const owner of new Set(rows.map((row) => row.owner))) {
     if (owner !== operations.owner) await adoptFrom(owner, operations);
   }
-  const mine = (await unfinishedOperations(operations.db)).filter(
+  const mine = (await unfinishedOperations(operations.db.shared)).filter(
     (row) =>
       row.owner === operations.owner &&
       !operations.active.has(row.id) &&
@@ -54,7 +54,7 @@ async function adoptOnce(
   };
   await inParallel(mine, resume, signal, 4);
   if (rows.length === 0) retryAt.clear();
-  await trimOperations(operations.db);
+  await trimOperations(operations.db.shared);
 }
 
 /** The lock is free exactly when that gateway's session is gone. */

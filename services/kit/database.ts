@@ -44,7 +44,7 @@ export class Database implements Db, AsyncDisposable {
     this.#pool = new pg.Pool({
       ...connectionOptions(settings.url, settings.schema),
       max: settings.maxConnections ?? 8,
-      min: 1, // one made on demand costs a fork and 5 ms, and an idle one 2 MB
+      min: 0, // one made on demand costs a fork and 5 ms, and an idle one 3 MB for as long as it is kept
       idleTimeoutMillis: 10_000,
     });
     this.#pool.on("error", () => {}); // an idle connection that breaks is replaced at its next use

@@ -1,4 +1,5 @@
 import type pg from "pg";
+import type { Db, Result } from "./database.ts";
 import { sleep } from "./deadlines.ts";
 import { CtlError } from "./errors.ts";
 
@@ -20,7 +21,7 @@ interface Connection {
  * The one connection of a process that must last: it listens, and it holds the process's advisory locks. A Postgres
  * backend costs 1.5 to 4 MB (measured), so all that needs a session shares this one. It comes back by itself.
  */
-export class SharedSession implements AsyncDisposable {
+export class SharedSession implements Db, AsyncDisposable {
   readonly #connect: () => Promise<pg.Client>;
   readonly #listeners = new Map<string, Set<() => void>>();
   readonly #stopped = new AbortController();
@@ -29,6 +30,13 @@ export class SharedSession implements AsyncDisposable {
 
   constructor(connect: () => Promise<pg.Client>) {
     this.#connect = connect;
+  }
+
+  /** For what asks every second whether there is something to do: the pool's connections can end meanwhile. No spans. */
+  async query<R>(text: string, values: readonly unknown[] = []): Promise<Result<R>> {
+    const { client } = await this.#open();
+    const result = await client.query(text, [...values]);
+    return { rows: result.rows as R[], rowCount: result.rowCount ?? 0 };
   }
 
   /**

@@ -44,7 +44,7 @@ export class EventFeed implements AsyncDisposable {
     while (!ends.aborted) {
       const woken = this.#wake.promise;
       const isPast = range.until !== undefined && range.until.getTime() < Date.now();
-      const batch = await readEvents(this.#db, position, BATCH);
+      const batch = await readEvents(this.#db.shared, position, BATCH);
       for (const event of batch.events) {
         if (range.until !== undefined && event.at > range.until) return;
         yield event;

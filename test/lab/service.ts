@@ -1,9 +1,9 @@
 import { join } from "node:path";
+import { IDEMPOTENT_METHODS } from "#proto/idempotent-methods.ts";
 import type { BootContext, RunningService } from "../../services/kit/boot.ts";
 import { type ConfigValues, loadConfig, type Settings } from "../../services/kit/config.ts";
 import type { Database } from "../../services/kit/database.ts";
 import { Channel, connect, type ServiceClient } from "../../services/kit/grpc/client.ts";
-import { idempotentMethods } from "../../services/kit/grpc/reflection.ts";
 import { createServer, listen } from "../../services/kit/grpc/server.ts";
 import { nodeId } from "../../services/kit/node-id.ts";
 import { createLog } from "../../services/kit/telemetry/log.ts";
@@ -81,7 +81,7 @@ async function startReplica<S extends Settings>(
   undo.defer(() => server.server.forceShutdown());
   await listen(server.server, `unix:${socket}`);
   server.health.setServing(true);
-  const channel = undo.use(new Channel([`unix:${socket}`], idempotentMethods()));
+  const channel = undo.use(new Channel([`unix:${socket}`], IDEMPOTENT_METHODS));
   const owned = undo.move();
   return {
     client: (definition) => connect(definition, channel),

@@ -1,7 +1,5 @@
 import { EventEmitter } from "node:events";
 import { readFileSync } from "node:fs";
-import { createFileRegistry, fromBinary } from "@bufbuild/protobuf";
-import { FileDescriptorSetSchema, MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import type {
   MethodDefinition,
   Server,
@@ -9,23 +7,6 @@ import type {
   ServiceDefinition,
   UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-
-/**
- * Paths of the methods that may be sent again: marked so in the protos by idempotency_level.
- * Read with protobuf-es: proto-loader drops that option.
- */
-export function idempotentMethods(): string[] {
-  const contract = createFileRegistry(fromBinary(FileDescriptorSetSchema, readFileSync(descriptorsPath())));
-  const paths: string[] = [];
-  for (const type of contract) {
-    if (type.kind !== "service") continue;
-    for (const method of type.methods) {
-      const isMarked = method.idempotency !== MethodOptions_IdempotencyLevel.IDEMPOTENCY_UNKNOWN;
-      if (isMarked) paths.push(`/${type.typeName}/${method.name}`);
-    }
-  }
-  return paths;
-}
 
 /** Beside the bundle in dist/, else where the generator put it. */
 function descriptorsPath(): URL {

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { NetworksService } from "#proto/ctl/networks/v1/networks.ts";
+import { IDEMPOTENT_METHODS } from "#proto/idempotent-methods.ts";
 import type { Database } from "../../../services/kit/database.ts";
 import { Channel, connect } from "../../../services/kit/grpc/client.ts";
-import { idempotentMethods } from "../../../services/kit/grpc/reflection.ts";
 import { type DetachedProcess, startDetached, tailOf } from "../../lab/detached-process.ts";
 import { eventually } from "../../lab/eventually.ts";
 import { isServing } from "../../lab/health.ts";
@@ -50,7 +50,7 @@ export async function networksProcesses(): Promise<NetworksProcesses> {
     await eventually(() => isServing(socket), 20_000).catch(async (error: Error) => {
       throw new Error(`the networks service does not start: ${await tailOf(log)}`, { cause: error });
     });
-    const channel = new Channel([`unix:${socket}`], idempotentMethods());
+    const channel = new Channel([`unix:${socket}`], IDEMPOTENT_METHODS);
     undone.use(channel);
     const kill = async () => {
       process.signal("SIGKILL");

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { Client, credentials } from "@grpc/grpc-js";
 import { expect } from "chai";
 import { CreateVolumeRequest, ListVolumesRequest, VolumesService } from "#proto/ctl/volumes/v1/volumes.ts";
+import { IDEMPOTENT_METHODS } from "#proto/idempotent-methods.ts";
 import { deadline } from "../../../services/kit/deadlines.ts";
 import { Channel, connect } from "../../../services/kit/grpc/client.ts";
-import { idempotentMethods } from "../../../services/kit/grpc/reflection.ts";
 import { eventually } from "../../lab/eventually.ts";
 import { isServing } from "../../lab/health.ts";
 import { testDatabase } from "../../lab/postgres.ts";
@@ -79,7 +79,7 @@ async function processLab() {
   const database = undo.use(await testDatabase("kit"));
   const socket = join(directory.path, "volumes.sock");
   const root = join(directory.path, "root");
-  const channel = undo.use(new Channel([`unix:${socket}`], idempotentMethods()));
+  const channel = undo.use(new Channel([`unix:${socket}`], IDEMPOTENT_METHODS));
   const volumes = connect(VolumesService, channel);
   const launch = (path: string): RunningProgram =>
     startProgram(
