@@ -48,6 +48,8 @@ export class Database implements Db, AsyncDisposable {
       idleTimeoutMillis: 10_000,
     });
     this.#pool.on("error", () => {}); // an idle connection that breaks is replaced at its next use
+    // one in use tells its user by the query that fails; told nobody else, it would end the process
+    this.#pool.on("connect", (client) => client.on("error", () => {}));
   }
 
   query<R>(text: string, values: readonly unknown[] = []): Promise<Result<R>> {

@@ -15,6 +15,8 @@ export interface HeldLock extends AsyncDisposable {
 interface Connection {
   readonly client: pg.Client;
   readonly lost: AbortController;
+  /** Resolves when what was asked last is answered. */
+  turn: Promise<void>;
 }
 
 /**
@@ -34,8 +36,8 @@ export class SharedSession implements Db, AsyncDisposable {
 
   /** For what asks every second whether there is something to do: the pool's connections can end meanwhile. No spans. */
   async query<R>(text: string, values: readonly unknown[] = []): Promise<Result<R>> {
-    const { client } = await this.#open();
-    const result = await client.query(text, [...values]);
+    const connection = await this.#open();
+    const result = await this.#inTurn(connection, (client) => client.query(text, [...values]));
     return { rows: result.rows as R[], rowCount: result.rowCount ?? 0 };
   }
 
@@ -47,8 +49,7 @@ export class SharedSession implements Db, AsyncDisposable {
     const wakes = this.#listeners.get(channel) ?? new Set();
     this.#listeners.set(channel, wakes.add(wake));
     const begin = async (): Promise<void> => {
-      const { client } = await this.#open();
-      await client.query(`listen ${channel}`);
+      await this.#inTurn(await this.#open(), (client) => client.query(`listen ${channel}`));
     };
     begin().then(wake, () => {}); // a connection that comes back listens to all channels
     return { [Symbol.dispose]: () => wakes.delete(wake) };
@@ -59,9 +60,8 @@ export class SharedSession implements Db, AsyncDisposable {
     const ends = AbortSignal.any([signal, this.#stopped.signal]);
     for (;;) {
       const connection = await this.#open();
-      const { rows } = await connection.client.query<{ mine: boolean }>(
-        "select pg_try_advisory_lock(hashtextextended($1, 0)) as mine",
-        [key],
+      const { rows } = await this.#inTurn(connection, (client) =>
+        client.query<{ mine: boolean }>("select pg_try_advisory_lock(hashtextextended($1, 0)) as mine", [key]),
       );
       if (rows[0]?.mine === true) return this.#held(key, connection);
       await sleep(LOCK_RETRY_MS, ends);
@@ -74,14 +74,25 @@ export class SharedSession implements Db, AsyncDisposable {
     await this.#connection?.client.end().catch(() => {});
   }
 
-  #held(key: string, { client, lost }: Connection): HeldLock {
+  #held(key: string, connection: Connection): HeldLock {
+    const { lost } = connection;
+    const unlock = "select pg_advisory_unlock(hashtextextended($1, 0))";
     return {
       lost: lost.signal,
       [Symbol.asyncDispose]: async () => {
-        if (lost.signal.aborted) return;
-        await client.query("select pg_advisory_unlock(hashtextextended($1, 0))", [key]).catch(() => {});
+        if (!lost.signal.aborted) await this.#inTurn(connection, (c) => c.query(unlock, [key])).catch(() => {});
       },
     };
+  }
+
+  /** A connection does one thing at a time, and pg wants to be asked one at a time. */
+  #inTurn<T>(connection: Connection, ask: (client: pg.Client) => Promise<T>): Promise<T> {
+    const answer = connection.turn.then(() => ask(connection.client));
+    connection.turn = answer.then(
+      () => {},
+      () => {},
+    );
+    return answer;
   }
 
   #open(): Promise<Connection> {
@@ -94,7 +105,7 @@ export class SharedSession implements Db, AsyncDisposable {
 
   async #openNew(): Promise<Connection> {
     const client = await this.#connect();
-    const connection = { client, lost: new AbortController() };
+    const connection: Connection = { client, lost: new AbortController(), turn: Promise.resolve() };
     client.on("end", () => this.#onEnd(connection));
     client.on("notification", ({ channel }) => this.#wake(channel));
     for (const channel of this.#listeners.keys()) {
