@@ -2,12 +2,12 @@ import { sleep } from "../kit/deadlines.ts";
 import { keepDuty } from "../kit/duty.ts";
 import { trimEvents, trimSteps } from "../kit/outbox.ts";
 import { inParallel } from "../kit/parallel.ts";
-import type { DetachedExecs } from "./detached-execs.ts";
-import type { ExitFollower } from "./exit.ts";
+import type { DetachedExecs } from "./exec/detached-execs.ts";
+import type { ExitFollower } from "./exits/exit.ts";
+import type { Restarts } from "./exits/restarts.ts";
+import { rotateForEver } from "./logs/rotations.ts";
 import { noSuspicions, type ReconcileDeps, reconcile, reconcileBoot } from "./reconcile.ts";
 import type { Removals } from "./remove.ts";
-import type { Restarts } from "./restarts.ts";
-import { rotateForEver } from "./rotations.ts";
 import { trimExecs } from "./store/execs.ts";
 
 export interface BackgroundDeps extends ReconcileDeps {

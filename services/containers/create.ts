@@ -2,8 +2,9 @@ import { type Database, violates } from "../kit/database.ts";
 import { CtlError } from "../kit/errors.ts";
 import { beginStep, beginUndo, recordEvent } from "../kit/outbox.ts";
 import { containerEvent } from "./events.ts";
-import type { ContainerHost } from "./host.ts";
-import { parseContainerName, randomName } from "./names.ts";
+import type { ContainerHost } from "./host/host.ts";
+import { takeDownAll } from "./run/take-down.ts";
+import { parseContainerName, randomName } from "./spec/names.ts";
 import {
   containerById,
   containerIdByName,
@@ -11,7 +12,6 @@ import {
   insertContainer,
   type NewContainer,
 } from "./store/containers.ts";
-import { takeDownAll } from "./take-down.ts";
 
 const NAME_ATTEMPTS = 20;
 

@@ -3,7 +3,7 @@ import { recordEvent } from "../kit/outbox.ts";
 import { containerEvent } from "./events.ts";
 import { findContainer } from "./find.ts";
 import { isUp } from "./lifecycle.ts";
-import { parseSignal } from "./signals.ts";
+import { parseSignal } from "./spec/signals.ts";
 import { exitRecorded, openProcess, type StopDeps } from "./stop.ts";
 import { markStoppedByUser } from "./store/containers.ts";
 

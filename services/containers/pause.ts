@@ -6,9 +6,9 @@ import { setFrozen } from "./cgroups/freeze.ts";
 import { containerCgroups } from "./cgroups/placement.ts";
 import { containerEvent } from "./events.ts";
 import { findContainer } from "./find.ts";
-import type { ContainerHost } from "./host.ts";
+import type { ContainerHost } from "./host/host.ts";
 import { notRunning } from "./kill.ts";
-import type { ContainerId } from "./spec.ts";
+import type { ContainerId } from "./spec/spec.ts";
 import { type ContainerRow, moveState } from "./store/containers.ts";
 
 const FREEZE_TIMEOUT_MS = 10_000;

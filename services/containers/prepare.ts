@@ -3,7 +3,7 @@ import type { Database } from "../kit/database.ts";
 import { CtlError } from "../kit/errors.ts";
 import { inSpan } from "../kit/telemetry/trace.ts";
 import { findContainer } from "./find.ts";
-import type { ContainerHost } from "./host.ts";
+import type { ContainerHost } from "./host/host.ts";
 import { isUp } from "./lifecycle.ts";
 import { containerPaths } from "./paths.ts";
 import { mountRootfs, rootfsDirectories } from "./rootfs/overlay.ts";

@@ -5,14 +5,15 @@ import { readProcessStat } from "../kit/linux/process-identity.ts";
 import { recordEvent } from "../kit/outbox.ts";
 import { attribute } from "../kit/telemetry/attributes.ts";
 import { containerEvent } from "./events.ts";
-import { type ExitDeps, policyOf, recordEnd } from "./exit.ts";
+import { type ExitDeps, policyOf, recordEnd } from "./exits/exit.ts";
+import { afterDaemonStart } from "./exits/restart-policy.ts";
 import { isUp } from "./lifecycle.ts";
 import { containerPaths, containersDirectory } from "./paths.ts";
-import { afterDaemonStart } from "./restart-policy.ts";
 import { isMounted } from "./rootfs/overlay.ts";
-import { isContainerId } from "./spec.ts";
-import { allContainers, type ContainerRow, containerById, recordExit, wantStartAfterBoot } from "./store/containers.ts";
-import { takeDownAll, takeDownRootfs, takeDownRun } from "./take-down.ts";
+import { takeDownAll, takeDownRootfs, takeDownRun } from "./run/take-down.ts";
+import { isContainerId } from "./spec/spec.ts";
+import { allContainers, type ContainerRow, containerById, recordExit } from "./store/containers.ts";
+import { wantStartAfterBoot } from "./store/due.ts";
 
 /** What Docker gives a container whose end nobody saw: the machine went down under it. */
 const LOST_EXIT_CODE = 255;

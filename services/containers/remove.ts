@@ -5,21 +5,13 @@ import { attribute } from "../kit/telemetry/attributes.ts";
 import type { Logger } from "../kit/telemetry/log.ts";
 import { containerEvent } from "./events.ts";
 import { findContainer } from "./find.ts";
-import type { ContainerHost } from "./host.ts";
+import type { ContainerHost } from "./host/host.ts";
 import { isUp } from "./lifecycle.ts";
-import type { Serial } from "./serial.ts";
+import type { Serial } from "./run/serial.ts";
+import { takeDownAll } from "./run/take-down.ts";
 import { endProcess, type StopDeps } from "./stop.ts";
-import {
-  type ContainerRow,
-  containerById,
-  deleteGone,
-  lockContainer,
-  markCleaned,
-  markReleased,
-  markRemoving,
-  removingContainers,
-} from "./store/containers.ts";
-import { takeDownAll } from "./take-down.ts";
+import { type ContainerRow, containerById, lockContainer } from "./store/containers.ts";
+import { deleteGone, markCleaned, markReleased, markRemoving, removingContainers } from "./store/removals.ts";
 
 export interface RemoveDeps extends StopDeps {
   readonly host: ContainerHost;

@@ -3,7 +3,7 @@ import { recordEvent } from "../kit/outbox.ts";
 import { nameInUse } from "./create.ts";
 import { containerEvent } from "./events.ts";
 import { findContainer } from "./find.ts";
-import { parseContainerName } from "./names.ts";
+import { parseContainerName } from "./spec/names.ts";
 import { containerIdByName, renameContainer } from "./store/containers.ts";
 
 /** Throws ALREADY_EXISTS CONTAINER_NAME_IN_USE; INVALID_ARGUMENT CONTAINER_NAME_INVALID. */

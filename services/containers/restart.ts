@@ -5,9 +5,10 @@ import { containerEvent } from "./events.ts";
 import { containerNotFound, findContainer } from "./find.ts";
 import { notRunning } from "./kill.ts";
 import { isUp } from "./lifecycle.ts";
-import { parseSignal } from "./signals.ts";
+import { parseSignal } from "./spec/signals.ts";
 import { endProcess, type StopDeps, type StopWish, stopTimeoutMs } from "./stop.ts";
-import { type ContainerRow, containerById, wantRestart } from "./store/containers.ts";
+import { type ContainerRow, containerById } from "./store/containers.ts";
+import { wantRestart } from "./store/restarts.ts";
 
 /**
  * Ends a running container's run and answers when the next one runs, in the same sandbox and with the same mounts. The

@@ -3,18 +3,18 @@ import { CtlError } from "../kit/errors.ts";
 import { beginStep, beginUndo, recordEvent } from "../kit/outbox.ts";
 import type { Logger } from "../kit/telemetry/log.ts";
 import { containerEvent } from "./events.ts";
-import type { ExitFollower } from "./exit.ts";
+import type { ExitFollower } from "./exits/exit.ts";
 import { findContainer } from "./find.ts";
-import type { Given } from "./given.ts";
-import type { ContainerHost } from "./host.ts";
+import type { ContainerHost } from "./host/host.ts";
 import { isUp } from "./lifecycle.ts";
 import { beingRemoved } from "./prepare.ts";
-import { nextRunNumber, type StartedRun, startRun } from "./run.ts";
+import type { Given } from "./run/given.ts";
+import { nextRunNumber, type StartedRun, startRun } from "./run/run.ts";
+import type { Serial } from "./run/serial.ts";
+import { takeDownRootfs } from "./run/take-down.ts";
 import { deleteRun, runtimeId } from "./runtime/oci-runtime.ts";
-import type { Serial } from "./serial.ts";
-import type { ContainerId, ImageDefaults } from "./spec.ts";
+import type { ContainerId, ImageDefaults } from "./spec/spec.ts";
 import { type ContainerRow, containerById, recordError, recordStart } from "./store/containers.ts";
-import { takeDownRootfs } from "./take-down.ts";
 
 export interface StartDeps {
   readonly db: Database;

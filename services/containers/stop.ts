@@ -8,8 +8,9 @@ import type { EventFeed } from "../kit/watch.ts";
 import { containerEvent } from "./events.ts";
 import { findContainer } from "./find.ts";
 import { isUp } from "./lifecycle.ts";
-import { parseSignal } from "./signals.ts";
-import { type ContainerRow, cancelRestart, containerById, markStoppedByUser } from "./store/containers.ts";
+import { parseSignal } from "./spec/signals.ts";
+import { type ContainerRow, containerById, markStoppedByUser } from "./store/containers.ts";
+import { cancelRestart } from "./store/restarts.ts";
 
 export interface StopDeps {
   readonly db: Database;

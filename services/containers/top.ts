@@ -5,10 +5,10 @@ import { CtlError } from "../kit/errors.ts";
 import { containerCgroups } from "./cgroups/placement.ts";
 import { processesIn } from "./cgroups/processes.ts";
 import { findContainer } from "./find.ts";
-import type { ContainerHost } from "./host.ts";
+import type { ContainerHost } from "./host/host.ts";
 import { notRunning } from "./kill.ts";
 import { isUp } from "./lifecycle.ts";
-import type { ContainerId } from "./spec.ts";
+import type { ContainerId } from "./spec/spec.ts";
 
 export interface ProcessTable {
   readonly titles: readonly string[];

@@ -1,5 +1,5 @@
 import { CtlError } from "../../kit/errors.ts";
-import type { ContainerSpec, ImageDefaults } from "../spec.ts";
+import type { ContainerSpec, ImageDefaults } from "../spec/spec.ts";
 
 /**
  * The program and its arguments, by Docker's rule: an entrypoint that the caller names (an empty one too) also takes

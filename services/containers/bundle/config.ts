@@ -1,6 +1,6 @@
 import { hostname as hostName } from "node:os";
 import { join } from "node:path";
-import type { ContainerId, ContainerMount, ContainerSpec, ImageDefaults } from "../spec.ts";
+import type { ContainerId, ContainerMount, ContainerSpec, ImageDefaults } from "../spec/spec.ts";
 import { apparmorProfile } from "./apparmor.ts";
 import { capabilitiesOf, processCapabilities } from "./capabilities.ts";
 import { commandOf } from "./command.ts";

@@ -1,7 +1,7 @@
 import { lstat, readdir, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { CtlError } from "../../kit/errors.ts";
-import type { DeviceRequest } from "../spec.ts";
+import type { DeviceRequest } from "../spec/spec.ts";
 import type { OciDevice, OciDeviceRule } from "./oci-config.ts";
 
 /** What Docker allows in every container: making nodes, and using those that the runtime makes. */

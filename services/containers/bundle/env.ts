@@ -1,4 +1,4 @@
-import type { ContainerSpec, ImageDefaults } from "../spec.ts";
+import type { ContainerSpec, ImageDefaults } from "../spec/spec.ts";
 
 const DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 

@@ -1,4 +1,4 @@
-import type { Dns } from "../spec.ts";
+import type { Dns } from "../spec/spec.ts";
 
 export interface HostsFacts {
   readonly hostname: string;

@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import { CtlError } from "../../kit/errors.ts";
-import type { ContainerMount } from "../spec.ts";
+import type { ContainerMount } from "../spec/spec.ts";
 import type { OciMount } from "./oci-config.ts";
 
 const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;

@@ -1,5 +1,5 @@
 import { CtlError } from "../../kit/errors.ts";
-import type { NamespaceModes } from "../spec.ts";
+import type { NamespaceModes } from "../spec/spec.ts";
 import type { OciNamespace } from "./oci-config.ts";
 
 export interface NamespaceFacts {

@@ -1,6 +1,6 @@
 import { CtlError } from "../../kit/errors.ts";
 import { isRlimitName, type Rlimit, type RlimitName } from "../../kit/linux/rlimits.ts";
-import type { Ulimit } from "../spec.ts";
+import type { Ulimit } from "../spec/spec.ts";
 import type { OciRlimit } from "./oci-config.ts";
 
 /** Whatever the daemon has: programs that close every possible descriptor take seconds with a limit of a billion. */

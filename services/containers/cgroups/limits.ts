@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { CtlError } from "../../kit/errors.ts";
 import type { OciResources } from "../bundle/oci-config.ts";
-import type { Resources } from "../spec.ts";
+import type { Resources } from "../spec/spec.ts";
 import type { CgroupLayout } from "./layout.ts";
 
 /** Below this the runtime cannot even start a process; Docker's bound. */

@@ -1,6 +1,6 @@
 import { mkdir, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { ContainerId } from "../spec.ts";
+import type { ContainerId } from "../spec/spec.ts";
 import { type CgroupLayout, directoriesOf } from "./layout.ts";
 
 /** Below which cgroup our containers are. */

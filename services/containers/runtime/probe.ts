@@ -11,8 +11,8 @@ import type { OciConfig, OciMount, OciResources } from "../bundle/oci-config.ts"
 import { resolveSeccomp } from "../bundle/seccomp.ts";
 import type { CgroupLayout } from "../cgroups/layout.ts";
 import { type CgroupParent, parentPath, removeCgroups } from "../cgroups/placement.ts";
-import { Exits } from "../exits.ts";
-import type { ContainerId } from "../spec.ts";
+import { Exits } from "../exits/exit-files.ts";
+import type { ContainerId } from "../spec/spec.ts";
 import { createRun } from "./conmon.ts";
 import { deleteRun, type OciRuntime, type RuntimeKind, runtimeId } from "./oci-runtime.ts";
 import type { Programs } from "./programs.ts";

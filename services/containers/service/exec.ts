@@ -6,7 +6,7 @@ import {
   ExecSpec as ExecSpecMessage,
   OutputStream as StreamCode,
 } from "#proto/ctl/containers/v1/containers.ts";
-import type { DetachedExecs } from "../detached-execs.ts";
+import type { DetachedExecs } from "../exec/detached-execs.ts";
 import {
   createExec,
   type ExecDeps,
@@ -15,9 +15,9 @@ import {
   type RunningExec,
   runDetachedExec,
   runExec,
-} from "../exec.ts";
-import type { ClientInput } from "../input.ts";
-import { parseSignal } from "../signals.ts";
+} from "../exec/session.ts";
+import { parseSignal } from "../spec/signals.ts";
+import type { ClientInput } from "../streams/input.ts";
 import { inputsOf, openMissing } from "./streams.ts";
 
 export interface ExecCallDeps extends ExecDeps {

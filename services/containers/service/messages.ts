@@ -9,10 +9,11 @@ import { ImageConfig } from "#proto/ctl/images/v1/images.ts";
 import { MountType, type ResolvedMount } from "#proto/ctl/volumes/v1/volumes.ts";
 import { CtlError } from "../../kit/errors.ts";
 import { timestampOf } from "../../kit/timestamp.ts";
-import type { Given, GivenMount } from "../given.ts";
 import type { ContainerState } from "../lifecycle.ts";
 import type { ContainerPaths } from "../paths.ts";
-import type { ContainerRow, DueAction } from "../store/containers.ts";
+import type { Given, GivenMount } from "../run/given.ts";
+import type { ContainerRow } from "../store/containers.ts";
+import type { DueAction } from "../store/due.ts";
 import { parseMount } from "./spec.ts";
 
 const STATES: Readonly<Record<ContainerState, StateCode>> = {

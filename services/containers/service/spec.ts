@@ -6,8 +6,8 @@ import {
 import type { ImageConfig } from "#proto/ctl/images/v1/images.ts";
 import { MountType, type ResolvedMount } from "#proto/ctl/volumes/v1/volumes.ts";
 import { CtlError } from "../../kit/errors.ts";
-import type { RestartPolicy } from "../restart-policy.ts";
-import type { ContainerMount, ContainerSpec, ImageDefaults, Propagation } from "../spec.ts";
+import type { RestartPolicy } from "../exits/restart-policy.ts";
+import type { ContainerMount, ContainerSpec, ImageDefaults, Propagation } from "../spec/spec.ts";
 
 /**
  * The caller's message as the narrow type that everything in this service works with; refused here or nowhere.

@@ -9,11 +9,11 @@ import {
 } from "#proto/ctl/containers/v1/containers.ts";
 import { CtlError } from "../../kit/errors.ts";
 import { nanosecondsOf, type Timestamp, timestampOfNanoseconds } from "../../kit/timestamp.ts";
-import { type AttachDeps, type AttachWish, attach } from "../attach.ts";
-import { type ClientInput, followInput, type InputDeps } from "../input.ts";
 import type { OutputFrame } from "../logs/output.ts";
+import { type LogDeps, readLogs } from "../logs/read-logs.ts";
 import type { OutputStream } from "../logs/record.ts";
-import { type LogDeps, readLogs } from "../read-logs.ts";
+import { type AttachDeps, type AttachWish, attach } from "../streams/attach.ts";
+import { type ClientInput, followInput, type InputDeps } from "../streams/input.ts";
 
 const CODES: Readonly<Record<OutputStream, StreamCode>> = { stdout: StreamCode.STDOUT, stderr: StreamCode.STDERR };
 

@@ -1,7 +1,7 @@
 import type { Db } from "../../kit/database.ts";
-import type { Given } from "../given.ts";
 import type { ContainerState } from "../lifecycle.ts";
-import type { ContainerSpec } from "../spec.ts";
+import type { Given } from "../run/given.ts";
+import type { ContainerSpec } from "../spec/spec.ts";
 
 export interface ContainerRow {
   readonly id: string;
@@ -227,67 +227,6 @@ export async function recordExit(db: Db, exit: ExitRecord): Promise<ContainerRow
   return rows[0];
 }
 
-/** The run has ended and its policy wants another one after a wait. */
-export async function recordRestarting(db: Db, id: string, run: number, delayMs: number): Promise<void> {
-  await db.query(
-    `update containers
-        set state = 'restarting', restart_delay_ms = $3::int, restart_count = restart_count + 1,
-            restart_at = clock_timestamp() + $3::int * interval '1 millisecond'
-      where id = $1 and run = $2 and state = 'exited' and not is_stopped_by_user`,
-    [id, run, delayMs],
-  );
-}
-
-/** False: it does not run (any more). */
-export async function wantRestart(db: Db, id: string, run: number): Promise<boolean> {
-  const { rowCount } = await db.query(
-    `update containers set wants_restart = true
-      where id = $1 and run = $2 and state in ('running', 'paused')`,
-    [id, run],
-  );
-  return rowCount === 1;
-}
-
-/** The run that a person restarts has ended: the next one is due at once, and counts as a person's start. */
-export async function recordWantedRestart(db: Db, id: string, run: number): Promise<void> {
-  await db.query(
-    `update containers
-        set state = 'restarting', restart_at = clock_timestamp(), restart_delay_ms = 0, restart_count = 0,
-            is_stopped_by_user = false
-      where id = $1 and run = $2 and state = 'exited'`,
-    [id, run],
-  );
-}
-
-/** It was to be restarted and is not: somebody stopped it, or its restart failed for good. */
-export async function cancelRestart(db: Db, id: string, error: string): Promise<boolean> {
-  const { rowCount } = await db.query(
-    "update containers set state = 'exited', restart_at = null, wants_restart = false, error = $2 where id = $1 and state = 'restarting'",
-    [id, error],
-  );
-  return rowCount === 1;
-}
-
-/** Those that wait for a restart, the next one first. */
-export async function dueRestarts(db: Db, node: string): Promise<(ContainerRow & { readonly due_in_ms: number })[]> {
-  const { rows } = await db.query<ContainerRow & { due_in_ms: number }>(
-    `select *, (extract(epoch from restart_at - clock_timestamp()) * 1000)::float8 as due_in_ms
-       from containers where node = $1 and state = 'restarting' order by restart_at`,
-    [node],
-  );
-  return rows;
-}
-
-export async function postponeRestart(db: Db, id: string, delayMs: number, error: string): Promise<void> {
-  await db.query(
-    `update containers
-        set restart_delay_ms = $2::int, restart_count = restart_count + 1, error = $3,
-            restart_at = clock_timestamp() + $2::int * interval '1 millisecond'
-      where id = $1 and state = 'restarting'`,
-    [id, delayMs, error],
-  );
-}
-
 export async function markStoppedByUser(db: Db, id: string): Promise<void> {
   await db.query(
     "update containers set is_stopped_by_user = true, wants_start = false where id = $1 and not is_stopped_by_user",
@@ -311,84 +250,6 @@ export async function renameContainer(db: Db, id: string, name: string): Promise
 
 export async function recordError(db: Db, id: string, error: string): Promise<void> {
   await db.query("update containers set error = $2 where id = $1", [id, error]);
-}
-
-export type DueAction = "remove" | "deactivate" | "start";
-
-/** What the gateway has to do: `--rm` of what has ended, sandboxes of what has ended, starts after a boot. */
-export async function dueContainers(db: Db, node: string): Promise<{ id: string; run: number; action: DueAction }[]> {
-  const { rows } = await db.query<{ id: string; run: number; action: DueAction }>(
-    `select id, run,
-            case when wants_start then 'start'
-                 when auto_remove and run > 0 then 'remove'
-                 else 'deactivate' end as action
-       from containers
-      where node = $1
-        and ((state = 'exited' and (auto_remove or has_sandbox)) or (wants_start and state in ('created', 'exited')))
-      order by finished_at limit 200`,
-    [node],
-  );
-  return rows;
-}
-
-export async function clearSandbox(db: Db, id: string, run: number): Promise<void> {
-  await db.query("update containers set has_sandbox = false where id = $1 and run = $2 and state <> 'running'", [
-    id,
-    run,
-  ]);
-}
-
-/** After a boot the gateway is to start it, also one that waited for a restart or that a person had stopped. */
-export async function wantStartAfterBoot(db: Db, id: string): Promise<void> {
-  await db.query(
-    `update containers set state = 'exited', restart_at = null, is_stopped_by_user = false, wants_start = true
-      where id = $1 and state in ('restarting', 'exited')`,
-    [id],
-  );
-}
-
-/** Its sandbox is gone: the gateway is to start it, sandbox and all. */
-export async function wantStart(db: Db, id: string): Promise<void> {
-  await db.query("update containers set wants_start = true where id = $1 and state in ('created', 'exited')", [id]);
-}
-
-export async function clearWantStart(db: Db, id: string): Promise<void> {
-  await db.query("update containers set wants_start = false where id = $1", [id]);
-}
-
-/** Out of sight: its name is free, and nothing but the end of its row comes after. */
-export async function markRemoving(db: Db, id: string): Promise<void> {
-  await db.query("update containers set state = 'removing', wants_start = false, restart_at = null where id = $1", [
-    id,
-  ]);
-}
-
-/** Nothing else holds anything for it. True: the row was not released before. */
-export async function markReleased(db: Db, id: string): Promise<boolean> {
-  const { rowCount } = await db.query(
-    "update containers set is_released = true where id = $1 and state = 'removing' and not is_released",
-    [id],
-  );
-  return rowCount === 1;
-}
-
-/** What it had on this host is gone. */
-export async function markCleaned(db: Db, id: string): Promise<void> {
-  await db.query("update containers set is_cleaned = true where id = $1 and state = 'removing'", [id]);
-}
-
-/** Ends the rows of which nothing is left. */
-export async function deleteGone(db: Db, id: string): Promise<void> {
-  await db.query("delete from containers where id = $1 and is_released and is_cleaned", [id]);
-}
-
-/** Removals that are not at their end, to go on with after a restart. */
-export async function removingContainers(db: Db, node: string): Promise<ContainerRow[]> {
-  const { rows } = await db.query<ContainerRow>(
-    "select * from containers where node = $1 and state = 'removing' and not is_cleaned",
-    [node],
-  );
-  return rows;
 }
 
 export interface StateCounts {

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { afterDaemonStart, afterExit, type ExitedRun } from "../../../services/containers/restart-policy.ts";
+import { afterDaemonStart, afterExit, type ExitedRun } from "../../../services/containers/exits/restart-policy.ts";
 
 const RUN: ExitedRun = {
   ...{ policy: { mode: "always" }, exitCode: 1, isStoppedByUser: false, ranMs: 5, restartCount: 0, lastDelayMs: 0 },

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { ContainerMount, ContainerSpec } from "../../../../services/containers/spec.ts";
+import type { ContainerMount, ContainerSpec } from "../../../../services/containers/spec/spec.ts";
 import { temporaryDirectory } from "../../../lab/temporary-directory.ts";
 import { logText } from "./log-text.ts";
 import { CRUN, openRooms, type Rooms, RUNC, startContainer } from "./rooms.ts";

@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { expect } from "chai";
-import type { ContainerMount } from "../../../../services/containers/spec.ts";
+import type { ContainerMount } from "../../../../services/containers/spec/spec.ts";
 import { rejection } from "../../../lab/rejection.ts";
 import { CRUN, openRooms, type Rooms, RUNC, type StartWish, startContainer } from "./rooms.ts";
 

@@ -13,7 +13,7 @@ import {
   enterMonitorCgroup,
   removeCgroups,
 } from "../../../../services/containers/cgroups/placement.ts";
-import { Exits, type RunExit } from "../../../../services/containers/exits.ts";
+import { Exits, type RunExit } from "../../../../services/containers/exits/exit-files.ts";
 import { mountRootfs, rootfsDirectories, unmountRootfs } from "../../../../services/containers/rootfs/overlay.ts";
 import { shareRoot, unshareRoot } from "../../../../services/containers/rootfs/shared-root.ts";
 import { createRun } from "../../../../services/containers/runtime/conmon.ts";
@@ -28,7 +28,7 @@ import {
   type ContainerSpec,
   type ImageDefaults,
   isContainerId,
-} from "../../../../services/containers/spec.ts";
+} from "../../../../services/containers/spec/spec.ts";
 import { runCommand } from "../../../../services/kit/command.ts";
 import { deadline } from "../../../../services/kit/deadlines.ts";
 import { testRun } from "../../../lab/run-directory.ts";

@@ -3,7 +3,7 @@ import { hostsFile, resolvConfFile } from "../../../../services/containers/bundl
 import { type MountFacts, mountsOf } from "../../../../services/containers/bundle/mounts.ts";
 import { namespacesOf } from "../../../../services/containers/bundle/namespaces.ts";
 import { sysctlsOf } from "../../../../services/containers/bundle/sysctls.ts";
-import type { ContainerMount } from "../../../../services/containers/spec.ts";
+import type { ContainerMount } from "../../../../services/containers/spec/spec.ts";
 
 const FACTS: MountFacts = {
   ...{ privileged: false, ipc: "private", joinedShmPath: undefined, shmSizeBytes: 0, readOnlyRootfs: false },

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { cgroupLayout, directoriesOf } from "../../../../services/containers/cgroups/layout.ts";
 import { linuxResources } from "../../../../services/containers/cgroups/limits.ts";
 import { containerCgroups } from "../../../../services/containers/cgroups/placement.ts";
-import { isContainerId } from "../../../../services/containers/spec.ts";
+import { isContainerId } from "../../../../services/containers/spec/spec.ts";
 import { parseMountinfo } from "../../../../services/kit/linux/mountinfo.ts";
 
 const V2 = `20 1 8:1 / / rw - ext4 /dev/sda1 rw

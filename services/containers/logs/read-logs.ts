@@ -1,11 +1,11 @@
-import type { Db } from "../kit/database.ts";
-import type { RunEnds } from "./ends.ts";
-import { findContainer } from "./find.ts";
-import { isUp } from "./lifecycle.ts";
-import { type ReadRequest, readLog } from "./logs/read.ts";
-import type { LogRecord } from "./logs/record.ts";
-import { containerPaths } from "./paths.ts";
-import { containerById } from "./store/containers.ts";
+import type { Db } from "../../kit/database.ts";
+import type { RunEnds } from "../exits/ends.ts";
+import { findContainer } from "../find.ts";
+import { isUp } from "../lifecycle.ts";
+import { containerPaths } from "../paths.ts";
+import { containerById } from "../store/containers.ts";
+import { type ReadRequest, readLog } from "./read.ts";
+import type { LogRecord } from "./record.ts";
 
 export interface LogsWish extends Omit<ReadRequest, "logPath" | "until"> {
   readonly follow: boolean;

@@ -1,19 +1,19 @@
 import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { CtlError } from "../kit/errors.ts";
-import { readProcessStat } from "../kit/linux/process-identity.ts";
-import { attribute } from "../kit/telemetry/attributes.ts";
-import { inSpan } from "../kit/telemetry/trace.ts";
-import { clearRunFiles, writeBundle } from "./bundle/bundle.ts";
-import { linuxResources } from "./cgroups/limits.ts";
-import { containerCgroups, enterMonitorCgroup } from "./cgroups/placement.ts";
+import { CtlError } from "../../kit/errors.ts";
+import { readProcessStat } from "../../kit/linux/process-identity.ts";
+import { attribute } from "../../kit/telemetry/attributes.ts";
+import { inSpan } from "../../kit/telemetry/trace.ts";
+import { clearRunFiles, writeBundle } from "../bundle/bundle.ts";
+import { linuxResources } from "../cgroups/limits.ts";
+import { containerCgroups, enterMonitorCgroup } from "../cgroups/placement.ts";
+import type { ContainerHost } from "../host/host.ts";
+import { containerPaths } from "../paths.ts";
+import { createRun } from "../runtime/conmon.ts";
+import { deleteRun, runtimeId } from "../runtime/oci-runtime.ts";
+import { releaseRun } from "../runtime/release.ts";
+import type { ContainerId, ContainerSpec, ImageDefaults } from "../spec/spec.ts";
 import type { Given } from "./given.ts";
-import type { ContainerHost } from "./host.ts";
-import { containerPaths } from "./paths.ts";
-import { createRun } from "./runtime/conmon.ts";
-import { deleteRun, runtimeId } from "./runtime/oci-runtime.ts";
-import { releaseRun } from "./runtime/release.ts";
-import type { ContainerId, ContainerSpec, ImageDefaults } from "./spec.ts";
 import { takeDownRun } from "./take-down.ts";
 
 export interface RunWish {

@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto";
-import { CtlError } from "../kit/errors.ts";
+import { CtlError } from "../../kit/errors.ts";
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}$/;
 

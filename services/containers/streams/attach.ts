@@ -1,15 +1,15 @@
 import { mkdir, open } from "node:fs/promises";
-import type { Db } from "../kit/database.ts";
-import type { RunEnd, RunEnds } from "./ends.ts";
-import { findContainer } from "./find.ts";
-import { notRunning } from "./kill.ts";
-import { isUp } from "./lifecycle.ts";
-import { type OutputFrame, outputFrames } from "./logs/output.ts";
-import type { LogPosition, OutputStream } from "./logs/record.ts";
-import { endOfLog, startOfLog } from "./logs/tail.ts";
-import { type ContainerPaths, containerPaths } from "./paths.ts";
-import { beingRemoved } from "./prepare.ts";
-import type { ContainerRow } from "./store/containers.ts";
+import type { Db } from "../../kit/database.ts";
+import type { RunEnd, RunEnds } from "../exits/ends.ts";
+import { findContainer } from "../find.ts";
+import { notRunning } from "../kill.ts";
+import { isUp } from "../lifecycle.ts";
+import { type OutputFrame, outputFrames } from "../logs/output.ts";
+import type { LogPosition, OutputStream } from "../logs/record.ts";
+import { endOfLog, startOfLog } from "../logs/tail.ts";
+import { type ContainerPaths, containerPaths } from "../paths.ts";
+import { beingRemoved } from "../prepare.ts";
+import type { ContainerRow } from "../store/containers.ts";
 
 export interface AttachWish {
   readonly streams: ReadonlySet<OutputStream>;

@@ -1,8 +1,8 @@
 import { type FSWatcher, watch } from "node:fs";
 import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { abortError } from "../kit/deadlines.ts";
-import { type ContainerId, isContainerId } from "./spec.ts";
+import { abortError } from "../../kit/deadlines.ts";
+import { type ContainerId, isContainerId } from "../spec/spec.ts";
 
 /** The end of one run of a container, as conmon left it. */
 export interface RunExit {

@@ -1,25 +1,20 @@
-import type { Database, Db } from "../kit/database.ts";
-import { deadline } from "../kit/deadlines.ts";
-import { recordEvent } from "../kit/outbox.ts";
-import { attribute } from "../kit/telemetry/attributes.ts";
-import type { Logger } from "../kit/telemetry/log.ts";
-import { inSpan } from "../kit/telemetry/trace.ts";
-import { wasOomKilled } from "./cgroups/oom.ts";
-import { containerCgroups } from "./cgroups/placement.ts";
-import { containerEvent } from "./events.ts";
-import type { Exits, RunExit } from "./exits.ts";
-import type { ContainerHost } from "./host.ts";
+import type { Database, Db } from "../../kit/database.ts";
+import { deadline } from "../../kit/deadlines.ts";
+import { recordEvent } from "../../kit/outbox.ts";
+import { attribute } from "../../kit/telemetry/attributes.ts";
+import type { Logger } from "../../kit/telemetry/log.ts";
+import { inSpan } from "../../kit/telemetry/trace.ts";
+import { wasOomKilled } from "../cgroups/oom.ts";
+import { containerCgroups } from "../cgroups/placement.ts";
+import { containerEvent } from "../events.ts";
+import type { ContainerHost } from "../host/host.ts";
+import type { Serial } from "../run/serial.ts";
+import { takeDownRootfs, takeDownRun } from "../run/take-down.ts";
+import { type ContainerRow, containerById, recordExit } from "../store/containers.ts";
+import { exitOf } from "../store/exits.ts";
+import { recordRestarting, recordWantedRestart } from "../store/restarts.ts";
+import type { Exits, RunExit } from "./exit-files.ts";
 import { afterExit, type RestartPolicy } from "./restart-policy.ts";
-import type { Serial } from "./serial.ts";
-import {
-  type ContainerRow,
-  containerById,
-  recordExit,
-  recordRestarting,
-  recordWantedRestart,
-} from "./store/containers.ts";
-import { exitOf } from "./store/exits.ts";
-import { takeDownRootfs, takeDownRun } from "./take-down.ts";
 
 export interface ExitDeps {
   readonly db: Database;

@@ -1,4 +1,4 @@
-import type { ContainerMount } from "./spec.ts";
+import type { ContainerMount } from "../spec/spec.ts";
 
 /** What a container got from the other services at its last start: shown, and used again by a restart. */
 export interface Given {

@@ -1,12 +1,12 @@
-import type { Pidfds } from "../kit/linux/pidfd.ts";
-import type { HostFacts } from "./bundle/host-facts.ts";
-import type { CgroupLayout } from "./cgroups/layout.ts";
-import type { LimitFacts } from "./cgroups/limits.ts";
-import type { WarmMigration } from "./cgroups/migration.ts";
-import type { CgroupParent } from "./cgroups/placement.ts";
-import type { ContainerThread } from "./runtime/host-thread.ts";
-import type { OciRuntime } from "./runtime/oci-runtime.ts";
-import type { Programs } from "./runtime/programs.ts";
+import type { Pidfds } from "../../kit/linux/pidfd.ts";
+import type { HostFacts } from "../bundle/host-facts.ts";
+import type { CgroupLayout } from "../cgroups/layout.ts";
+import type { LimitFacts } from "../cgroups/limits.ts";
+import type { WarmMigration } from "../cgroups/migration.ts";
+import type { CgroupParent } from "../cgroups/placement.ts";
+import type { ContainerThread } from "../runtime/host-thread.ts";
+import type { OciRuntime } from "../runtime/oci-runtime.ts";
+import type { Programs } from "../runtime/programs.ts";
 
 /** What running containers on this host takes: found out or made once, at the service's start. */
 export interface ContainerHost {

@@ -1,12 +1,12 @@
 import { rm } from "node:fs/promises";
-import { inSpan } from "../kit/telemetry/trace.ts";
-import { containerCgroups, removeCgroups } from "./cgroups/placement.ts";
-import type { ContainerHost } from "./host.ts";
-import { containerPaths } from "./paths.ts";
-import { removeRootfs, rootfsDirectories, unmountRootfs } from "./rootfs/overlay.ts";
-import { runtimeOfRun } from "./runtime/known-run.ts";
-import { deleteRun, runtimeId } from "./runtime/oci-runtime.ts";
-import type { ContainerId } from "./spec.ts";
+import { inSpan } from "../../kit/telemetry/trace.ts";
+import { containerCgroups, removeCgroups } from "../cgroups/placement.ts";
+import type { ContainerHost } from "../host/host.ts";
+import { containerPaths } from "../paths.ts";
+import { removeRootfs, rootfsDirectories, unmountRootfs } from "../rootfs/overlay.ts";
+import { runtimeOfRun } from "../runtime/known-run.ts";
+import { deleteRun, runtimeId } from "../runtime/oci-runtime.ts";
+import type { ContainerId } from "../spec/spec.ts";
 
 /** What a run has in the runtime and in the cgroups. Idempotent; a process that is still there is killed. */
 export async function takeDownRun(id: string, run: number, host: ContainerHost, signal: AbortSignal): Promise<void> {

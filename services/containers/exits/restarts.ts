@@ -1,26 +1,20 @@
 import { stat } from "node:fs/promises";
-import { sleep } from "../kit/deadlines.ts";
-import { asCtlError } from "../kit/errors.ts";
-import { recordEvent } from "../kit/outbox.ts";
-import { attribute } from "../kit/telemetry/attributes.ts";
-import { containerEvent } from "./events.ts";
+import { sleep } from "../../kit/deadlines.ts";
+import { asCtlError } from "../../kit/errors.ts";
+import { recordEvent } from "../../kit/outbox.ts";
+import { attribute } from "../../kit/telemetry/attributes.ts";
+import { containerEvent } from "../events.ts";
+import { containerPaths } from "../paths.ts";
+import { mountRootfs, rootfsDirectories } from "../rootfs/overlay.ts";
+import type { Given } from "../run/given.ts";
+import { nextRunNumber } from "../run/run.ts";
+import { takeDownRootfs } from "../run/take-down.ts";
+import { runOf, type StartDeps } from "../start.ts";
+import { type ContainerRow, containerById, recordStart } from "../store/containers.ts";
+import { wantStart } from "../store/due.ts";
+import { cancelRestart, dueRestarts, postponeRestart } from "../store/restarts.ts";
 import { policyOf } from "./exit.ts";
-import type { Given } from "./given.ts";
-import { containerPaths } from "./paths.ts";
 import { afterExit } from "./restart-policy.ts";
-import { mountRootfs, rootfsDirectories } from "./rootfs/overlay.ts";
-import { nextRunNumber } from "./run.ts";
-import { runOf, type StartDeps } from "./start.ts";
-import {
-  type ContainerRow,
-  cancelRestart,
-  containerById,
-  dueRestarts,
-  postponeRestart,
-  recordStart,
-  wantStart,
-} from "./store/containers.ts";
-import { takeDownRootfs } from "./take-down.ts";
 
 const IDLE_MS = 5_000;
 const START_TIMEOUT_MS = 60_000;

@@ -1,6 +1,6 @@
-import { sleep } from "../kit/deadlines.ts";
-import type { Logger } from "../kit/telemetry/log.ts";
-import type { EventFeed } from "../kit/watch.ts";
+import { sleep } from "../../kit/deadlines.ts";
+import type { Logger } from "../../kit/telemetry/log.ts";
+import type { EventFeed } from "../../kit/watch.ts";
 
 export interface RunEnd {
   readonly exitCode: number;

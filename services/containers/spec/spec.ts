@@ -1,4 +1,4 @@
-import type { RestartPolicy } from "./restart-policy.ts";
+import type { RestartPolicy } from "../exits/restart-policy.ts";
 
 /** 64 hex digits, minted by the gateway. */
 export type ContainerId = string & { readonly __brand: "ContainerId" };

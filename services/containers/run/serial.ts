@@ -1,4 +1,4 @@
-import { raceSignal } from "../kit/deadlines.ts";
+import { raceSignal } from "../../kit/deadlines.ts";
 
 /**
  * One thing at a time per container: every call that touches its monitor, runtime or mounts waits for the one before, no

@@ -1,5 +1,5 @@
-import { CtlError } from "../kit/errors.ts";
-import { signalNumber } from "../kit/linux/signals.ts";
+import { CtlError } from "../../kit/errors.ts";
+import { signalNumber } from "../../kit/linux/signals.ts";
 
 /** `TERM`, `SIGTERM` or `15`. Throws INVALID_ARGUMENT SIGNAL_INVALID. */
 export function parseSignal(text: string): number {

@@ -1,11 +1,11 @@
-import type { Database } from "../kit/database.ts";
-import { deadline, sleep } from "../kit/deadlines.ts";
-import { inParallel } from "../kit/parallel.ts";
-import { attribute } from "../kit/telemetry/attributes.ts";
-import type { Logger } from "../kit/telemetry/log.ts";
-import { DEFAULT_LOG_POLICY, rotateLog } from "./logs/rotate.ts";
-import { containerPaths } from "./paths.ts";
-import { type ContainerRow, upContainers } from "./store/containers.ts";
+import type { Database } from "../../kit/database.ts";
+import { deadline, sleep } from "../../kit/deadlines.ts";
+import { inParallel } from "../../kit/parallel.ts";
+import { attribute } from "../../kit/telemetry/attributes.ts";
+import type { Logger } from "../../kit/telemetry/log.ts";
+import { containerPaths } from "../paths.ts";
+import { type ContainerRow, upContainers } from "../store/containers.ts";
+import { DEFAULT_LOG_POLICY, rotateLog } from "./rotate.ts";
 
 export interface RotationDeps {
   readonly db: Database;

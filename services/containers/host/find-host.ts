@@ -1,19 +1,19 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { runCommand } from "../kit/command.ts";
-import { bindPidfds } from "../kit/linux/pidfd.ts";
-import { readBootId } from "../kit/linux/process-identity.ts";
-import { readHostFacts } from "./bundle/host-facts.ts";
-import { detectCgroups } from "./cgroups/layout.ts";
-import { readLimitFacts } from "./cgroups/limits.ts";
-import { WarmMigration } from "./cgroups/migration.ts";
-import type { CgroupParent } from "./cgroups/placement.ts";
+import { runCommand } from "../../kit/command.ts";
+import { bindPidfds } from "../../kit/linux/pidfd.ts";
+import { readBootId } from "../../kit/linux/process-identity.ts";
+import { readHostFacts } from "../bundle/host-facts.ts";
+import { detectCgroups } from "../cgroups/layout.ts";
+import { readLimitFacts } from "../cgroups/limits.ts";
+import { WarmMigration } from "../cgroups/migration.ts";
+import type { CgroupParent } from "../cgroups/placement.ts";
+import { containersDirectory } from "../paths.ts";
+import { shareRoot } from "../rootfs/shared-root.ts";
+import { ContainerThread } from "../runtime/host-thread.ts";
+import { probeRuntime, type RuntimeCandidate, USUAL_RUNTIMES } from "../runtime/probe.ts";
+import { Programs } from "../runtime/programs.ts";
 import type { ContainerHost } from "./host.ts";
-import { containersDirectory } from "./paths.ts";
-import { shareRoot } from "./rootfs/shared-root.ts";
-import { ContainerThread } from "./runtime/host-thread.ts";
-import { probeRuntime, type RuntimeCandidate, USUAL_RUNTIMES } from "./runtime/probe.ts";
-import { Programs } from "./runtime/programs.ts";
 
 export interface HostSettings {
   readonly root: string;

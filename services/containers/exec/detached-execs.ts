@@ -1,12 +1,12 @@
-import type { Database } from "../kit/database.ts";
-import { readProcessStat } from "../kit/linux/process-identity.ts";
-import { attribute } from "../kit/telemetry/attributes.ts";
-import type { Logger } from "../kit/telemetry/log.ts";
-import { detachedEnded, forgetDetached } from "./exec/detached.ts";
-import { execDirectory, recordEnd } from "./exec.ts";
-import type { ContainerHost } from "./host.ts";
-import { containerById } from "./store/containers.ts";
-import { type ExecRow, execById, runningExecs } from "./store/execs.ts";
+import type { Database } from "../../kit/database.ts";
+import { readProcessStat } from "../../kit/linux/process-identity.ts";
+import { attribute } from "../../kit/telemetry/attributes.ts";
+import type { Logger } from "../../kit/telemetry/log.ts";
+import type { ContainerHost } from "../host/host.ts";
+import { containerById } from "../store/containers.ts";
+import { type ExecRow, execById, runningExecs } from "../store/execs.ts";
+import { detachedEnded, forgetDetached } from "./detached.ts";
+import { execDirectory, recordEnd } from "./session.ts";
 
 export interface DetachedDeps {
   readonly db: Database;

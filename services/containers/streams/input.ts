@@ -1,13 +1,13 @@
-import type { Db } from "../kit/database.ts";
-import { raceSignal, sleep } from "../kit/deadlines.ts";
-import { isCtlError } from "../kit/errors.ts";
-import type { Pidfds } from "../kit/linux/pidfd.ts";
-import type { ContainerPaths } from "./paths.ts";
-import { parseSignal } from "./signals.ts";
-import { openProcess } from "./stop.ts";
-import { type ContainerRow, containerById } from "./store/containers.ts";
-import { AttachedStdin } from "./streams/attach-stdin.ts";
-import { resizeTerminal } from "./streams/terminal-size.ts";
+import type { Db } from "../../kit/database.ts";
+import { raceSignal, sleep } from "../../kit/deadlines.ts";
+import { isCtlError } from "../../kit/errors.ts";
+import type { Pidfds } from "../../kit/linux/pidfd.ts";
+import type { ContainerPaths } from "../paths.ts";
+import { parseSignal } from "../spec/signals.ts";
+import { openProcess } from "../stop.ts";
+import { type ContainerRow, containerById } from "../store/containers.ts";
+import { AttachedStdin } from "./attach-stdin.ts";
+import { resizeTerminal } from "./terminal-size.ts";
 
 /** What an attached client sends. */
 export type ClientInput =
