@@ -1,29 +1,37 @@
 #!/bin/sh
-# The part of test.sh that runs on a host of its own: the suites, each counted, and what they leave behind there.
+# The part of test.sh that runs on a host of its own: suites, each counted, and what they leave behind there; or mocha with
+# the arguments given.
+#
+#   test-inside.sh --suites DIRECTORY...
+#   test-inside.sh FILE|MOCHA-OPTION...
 . "$(dirname -- "$0")/environment.sh"
 
 # seconds: what hangs must not outlast a continuous-integration run
 SUITE_LIMIT=900
 
-# a /var/tmp of the run's own: its directories are told from those of whoever else works here. Not where it would hide
-# the source tree.
+# a /var/tmp of the lane's own, so that its directories are told from those of whoever else works here; a source tree that
+# it would hide is seen in another place
 case $SOURCE/ in
-  /var/tmp/*) ;;
-  *)
-    chmod 1777 "$CTL_TEST_WORK"
-    mount --bind "$CTL_TEST_WORK" /var/tmp
-    CTL_TEST_WORK=/var/tmp
-    CTL_TEST_COUNTS=/var/tmp/counts
+  /var/tmp/*)
+    mkdir /run/source
+    mount --rbind "$SOURCE" /run/source
+    exec sh /run/source/deploy/scripts/test-inside.sh "$@"
     ;;
 esac
+chmod 1777 "$CTL_TEST_WORK"
+touch "$CTL_TEST_WORK/counts"
+mount --bind "$CTL_TEST_COUNTS" "$CTL_TEST_WORK/counts"
+mount --rbind "$CTL_TEST_WORK" /var/tmp
+CTL_TEST_WORK=/var/tmp
+CTL_TEST_COUNTS=/var/tmp/counts
 
 suite() {
-  [ -n "$(find "$2" -name '*.test.ts' 2>/dev/null | head -n 1)" ] || return 0
-  say "$1 tests"
-  lines=$(wc -l <"$CTL_TEST_COUNTS")
+  say "$1: tests"
   status=0
-  timeout --kill-after=20 "$SUITE_LIMIT" mocha --reporter ./test/lab/reporter.ts "$2" || status=$?
-  if [ "$(wc -l <"$CTL_TEST_COUNTS")" -eq "$lines" ]; then
+  sums=$CTL_TEST_WORK/$(basename "$1").counts
+  CTL_TEST_COUNTS=$sums timeout --kill-after=20 "$SUITE_LIMIT" mocha --reporter ./test/lab/reporter.ts "$1" || status=$?
+  if [ -f "$sums" ]; then cat "$sums" >>"$CTL_TEST_COUNTS"; fi
+  if [ ! -f "$sums" ]; then
     echo "0 1 0" >>"$CTL_TEST_COUNTS"
     say "FAILED: the $1 tests ended with status $status before they were through"
   elif [ "$status" -eq 124 ] || [ "$status" -eq 137 ]; then
@@ -32,15 +40,14 @@ suite() {
   fi
 }
 
-if [ $# -gt 0 ]; then
+if [ "${1:-}" != --suites ]; then
   mocha "$@"
   exit
 fi
+shift
 
 node test/lab/leak-check.main.ts before "$CTL_TEST_WORK/inside" "$CTL_TEST_NAME"
-suite unit test/unit
-suite integration test/integration
-suite end-to-end test/e2e
+for directory in "$@"; do suite "$directory"; done
 if node test/lab/leak-check.main.ts after "$CTL_TEST_WORK/inside" "$CTL_TEST_NAME"; then
   echo "1 0 0" >>"$CTL_TEST_COUNTS"
   say "passed: nothing left behind in the run's namespaces"

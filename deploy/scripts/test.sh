@@ -1,6 +1,7 @@
 #!/bin/sh
 # Everything that a change must pass: set-up, build, checks, and the tests in namespaces of their own (mount, network,
-# PID), with a private /run and /etc, so that a run leaves the host as it found it; then it proves that.
+# PID), with a private /run and /etc, so that a run leaves the host as it found it; then it proves that. The suites run in
+# two lanes side by side, each on a host of its own: daemons mostly wait, and one lane leaves half of the time unused.
 #
 #   test.sh                      all suites, the checks, the leak check; the last line is `N passed, N failed`
 #   test.sh FILE|MOCHA-OPTION...  only these, in the same surroundings
@@ -17,10 +18,9 @@ main() {
   work=$(mktemp -d /var/tmp/ctl-test-XXXXXX)
   trap 'rm -rf "$work"' EXIT
   trap 'exit 130' INT TERM
-  CTL_TEST_NAME=t$(od -An -N2 -tx1 /dev/urandom | tr -d ' \n')
+  run=t$(od -An -N2 -tx1 /dev/urandom | tr -d ' \n' | cut -c 1-3)
   CTL_TEST_COUNTS=$work/counts
-  CTL_TEST_WORK=$work
-  export CTL_TEST_NAME CTL_TEST_COUNTS CTL_TEST_WORK
+  export CTL_TEST_COUNTS
   unset CTL_ROOT CTL_RUN CTL_INSTANCE CTL_CONFIG CTL_DATABASE_URL OTEL_EXPORTER_OTLP_ENDPOINT
   : >"$CTL_TEST_COUNTS"
 
@@ -29,23 +29,39 @@ main() {
     CTL_TEST_BUILT=1
     export CTL_TEST_BUILT
   fi
-  [ $# -gt 0 ] || counted "checks" sh deploy/scripts/check.sh || true
+  if [ $# -gt 0 ]; then
+    lane x "$@"
+    exit
+  fi
+  counted "checks" sh deploy/scripts/check.sh || true
   leak_check before
-  status=0
-  unshare --mount --net --pid --fork --kill-child --propagation private -- \
-    sh deploy/scripts/on-own-host.sh sh deploy/scripts/test-inside.sh "$@" || status=$?
-  [ $# -eq 0 ] || exit $status
+  lane s --suites test/unit test/integration >"$work/services.log" 2>&1 &
+  services=$!
+  lane e --suites test/e2e || true
+  wait $services || true
+  cat "$work/services.log"
   counted "nothing left behind on the host" leak_check after || true
   summary
+}
+
+# lane LETTER FILE...: on a host of its own, with a directory and a name of its own
+lane() {
+  CTL_TEST_WORK=$work/$1
+  CTL_TEST_NAME=$run$1
+  export CTL_TEST_WORK CTL_TEST_NAME
+  shift
+  mkdir "$CTL_TEST_WORK"
+  unshare --mount --net --pid --fork --kill-child --propagation private -- \
+    sh deploy/scripts/on-own-host.sh sh deploy/scripts/test-inside.sh "$@"
 }
 
 # On a machine that others work on at the same time only what bears this run's name can be told apart.
 leak_check() {
   if [ "${CI:-}" = true ]; then
-    node test/lab/leak-check.main.ts "$1" "$work/outside" "$CTL_TEST_NAME" \
+    node test/lab/leak-check.main.ts "$1" "$work/outside" "$run" \
       mount link "network namespace" "nft table" cgroup user
   else
-    node test/lab/leak-check.main.ts "$1" "$work/outside" "$CTL_TEST_NAME" cgroup user
+    node test/lab/leak-check.main.ts "$1" "$work/outside" "$run" cgroup user
   fi
 }
 
