@@ -1,4 +1,4 @@
-import { type ContainerSpec, RestartMode } from "#proto/ctl/containers/v1/spec.ts";
+import { ContainerSpec, RestartMode } from "#proto/ctl/containers/v1/spec.ts";
 import { MountType } from "#proto/ctl/volumes/v1/volumes.ts";
 import { CtlError } from "../../services/kit/errors.ts";
 import type { FlagValues } from "../grammar/flags.ts";
@@ -28,7 +28,7 @@ export interface Wish {
  */
 export function buildSpec(wish: Wish): ContainerSpec {
   refuseConflicts(wish);
-  return {
+  return ContainerSpec.fromPartial({
     ...programOf(wish),
     ...lifetimeOf(wish),
     ...isolationOf(wish),
@@ -43,7 +43,7 @@ export function buildSpec(wish: Wish): ContainerSpec {
     logDriver: wish.flags["log-driver"] ?? "",
     logOptions: toMap(wish.flags["log-opt"]),
     attach: attachedStreams(wish),
-  };
+  });
 }
 
 function refuseConflicts({ flags, isDetached, image }: Wish): void {

@@ -1,4 +1,4 @@
-import type { EndpointRequest } from "#proto/ctl/networks/v1/networks.ts";
+import { EndpointRequest } from "#proto/ctl/networks/v1/networks.ts";
 import { CtlError } from "../../services/kit/errors.ts";
 import type { NetworkAttachment } from "../values/network.ts";
 import type { ContainerFlags } from "./build.ts";
@@ -16,12 +16,14 @@ export function endpointsOf(flags: ContainerFlags, image: string): EndpointReque
     network.length > 0 ? network : [{ network: "bridge", aliases: [], ipv4Address: "", macAddress: "" }];
   const isPlain = network.length === 0 && ip === "" && mac === "" && aliases.length === 0;
   if (isPlain) return [];
-  const endpoints = wanted.map((one, index) => ({
-    network: one.network,
-    aliases: index === 0 ? [...one.aliases, ...aliases] : [...one.aliases],
-    ipv4Address: one.ipv4Address || (index === 0 ? ip : ""),
-    macAddress: one.macAddress || (index === 0 ? mac : ""),
-  }));
+  const endpoints = wanted.map((one, index) =>
+    EndpointRequest.fromPartial({
+      network: one.network,
+      aliases: index === 0 ? [...one.aliases, ...aliases] : [...one.aliases],
+      ipv4Address: one.ipv4Address || (index === 0 ? ip : ""),
+      macAddress: one.macAddress || (index === 0 ? mac : ""),
+    }),
+  );
   for (const endpoint of endpoints) check(endpoint, endpoints.length, image);
   return endpoints;
 }

@@ -1,7 +1,12 @@
 import type { Platform } from "#proto/ctl/common/v1/common.ts";
 import type { ContainerSpec } from "#proto/ctl/containers/v1/spec.ts";
 import type { Image, PullResponse, RegistryAuth } from "#proto/ctl/images/v1/images.ts";
-import type { Endpoint, EndpointRequest, PortRequest, PublishedPort } from "#proto/ctl/networks/v1/networks.ts";
+import {
+  type Endpoint,
+  EndpointRequest,
+  type PortRequest,
+  type PublishedPort,
+} from "#proto/ctl/networks/v1/networks.ts";
 import { type MountRequest, MountType, type ResolvedMount } from "#proto/ctl/volumes/v1/volumes.ts";
 import { CtlError, isCtlError } from "../../services/kit/errors.ts";
 import { inParallel } from "../../services/kit/parallel.ts";
@@ -167,7 +172,7 @@ export const reacquireNetworks: Step<StartState> = {
   },
 };
 
-const DEFAULT_ENDPOINT: EndpointRequest = { network: "bridge", aliases: [], ipv4Address: "", macAddress: "" };
+const DEFAULT_ENDPOINT = EndpointRequest.fromPartial({ network: "bridge" });
 
 function portsOf(spec: ContainerSpec, image: Image): PortRequest[] {
   if (!spec.publishAll) return spec.ports;
