@@ -25,7 +25,10 @@ TEST_PACKAGES="
   busybox-static:  the smallest image that can be run
   mount:           a run's own /proc, /sys, /etc and /var/tmp
   procps:          ps and pgrep, when a test looks at processes
+  docker.io:       Docker's client for our socket, and its daemon to compare with
 "
+# on by themselves once installed, for everybody; what ctl needs of them it starts itself, in its own directories
+SERVICES_LEFT_OFF="docker-registry.service docker.socket docker.service containerd.service"
 # from package.json: the one place that pins it
 NPM=11.19.1
 
@@ -80,18 +83,27 @@ install_distribution_packages() {
   set -- $1
   [ $# -gt 0 ] || return 0
   say "installing from the distribution: $*"
-  starts_registry=
-  case " $* " in *" docker-registry "*) starts_registry=yes ;; esac
+  services=$(absent_services)
   if ! apt_lists_are_fresh || ! apt_install "$@"; then
     # an interrupted run leaves packages unpacked and not configured
     DEBIAN_FRONTEND=noninteractive dpkg --configure -a >>dist/.apt.log 2>&1 </dev/null || true
     apt_get update || die "the package lists cannot be fetched: see dist/.apt.log"
     apt_install "$@" || die "apt-get could not install $*: see dist/.apt.log"
   fi
-  # its package starts it on port 5000 for everybody; ours is started by the lab, on loopback, when it is needed
-  if [ -n "$starts_registry" ] && [ -d /run/systemd/system ]; then
-    systemctl disable --now docker-registry.service >>dist/.apt.log 2>&1 || true
-  fi
+  # Debian 13 keeps the client in a package of its own
+  case " $* " in
+    *" docker.io "*) command -v docker >/dev/null || apt_install docker-cli || die "apt-get could not install docker-cli: see dist/.apt.log" ;;
+  esac
+  # shellcheck disable=SC2086 # a list of names
+  [ -z "$services" ] || systemctl disable --now $services >>dist/.apt.log 2>&1 || true
+}
+
+# of SERVICES_LEFT_OFF those that systemd does not know yet: what somebody else installed keeps running
+absent_services() {
+  [ -d /run/systemd/system ] || return 0
+  for service in $SERVICES_LEFT_OFF; do
+    systemctl cat "$service" >/dev/null 2>&1 || printf '%s ' "$service"
+  done
 }
 
 apt_get() {
