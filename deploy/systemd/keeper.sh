@@ -18,7 +18,9 @@ groups() {
 }
 
 print_group() {
+  # what systemd runs for a unit besides its main process, it puts into a group of its own below a delegated one
   path=${2%/keeper}
+  path=${path%/.control}
   [ -n "${path#/}" ] && [ -e "$1$path/cgroup.procs" ] && printf '%s\n' "$1$path"
   return 0
 }
@@ -49,9 +51,11 @@ stop_container() {
   init=$(sort -n "$payload/cgroup.procs" | head -n 1)
   [ -n "$init" ] || return 0
   [ -w "$payload/cgroup.freeze" ] && echo 0 >"$payload/cgroup.freeze"
-  signal=$(setting "$id" org.opencontainers.image.stopSignal TERM)
-  kill -s "${signal#SIG}" "$init" 2>/dev/null || true
-  left=$(($(setting "$id" ctl.stop-timeout 10) * 10))
+  kill -s "$(setting "$id" ctl.stop-signal 15)" "$init" 2>/dev/null || true
+  seconds=$(setting "$id" ctl.stop-timeout 10)
+  # "for ever" is as long as the unit lets us
+  [ "$seconds" -ge 0 ] || seconds=300
+  left=$((seconds * 10))
   # the file has no size to test: its lines are asked for
   while [ "$left" -gt 0 ]; do
     [ -n "$(cat "$payload/cgroup.procs")" ] || return 0

@@ -9,6 +9,7 @@ import { containerEvent } from "./events.ts";
 import { findContainer } from "./find.ts";
 import { isUp } from "./lifecycle.ts";
 import { parseSignal } from "./spec/signals.ts";
+import { DEFAULT_STOP_TIMEOUT_S } from "./spec/spec.ts";
 import { type ContainerRow, containerById, markStoppedByUser } from "./store/containers.ts";
 import { cancelRestart } from "./store/restarts.ts";
 
@@ -27,7 +28,6 @@ export interface StopWish {
   readonly signal: string;
 }
 
-const DEFAULT_TIMEOUT_S = 10;
 const KILL_TIMEOUT_MS = 10_000;
 const RECORD_TIMEOUT_MS = 10_000;
 
@@ -57,7 +57,7 @@ export async function stopContainer(
 
 /** Undefined: for ever. */
 export function stopTimeoutMs(row: ContainerRow, wish: StopWish): number | undefined {
-  const timeoutS = wish.timeoutS ?? row.spec.stopTimeoutS ?? DEFAULT_TIMEOUT_S;
+  const timeoutS = wish.timeoutS ?? row.spec.stopTimeoutS ?? DEFAULT_STOP_TIMEOUT_S;
   return timeoutS < 0 ? undefined : timeoutS * 1_000;
 }
 

@@ -1,6 +1,13 @@
 import { hostname as hostName } from "node:os";
 import { join } from "node:path";
-import type { ContainerId, ContainerMount, ContainerSpec, ImageDefaults } from "../spec/spec.ts";
+import { parseSignal } from "../spec/signals.ts";
+import {
+  type ContainerId,
+  type ContainerMount,
+  type ContainerSpec,
+  DEFAULT_STOP_TIMEOUT_S,
+  type ImageDefaults,
+} from "../spec/spec.ts";
 import { apparmorProfile } from "./apparmor.ts";
 import { capabilitiesOf, processCapabilities } from "./capabilities.ts";
 import { commandOf } from "./command.ts";
@@ -57,6 +64,7 @@ export async function containerConfig(request: ConfigRequest, facts: HostFacts):
     mounts: mountsOf(request.mounts, mountFacts(request, namespaces)),
     annotations: {
       ...spec.annotations,
+      ...stopAnnotations(request),
       ...(seccomp === undefined ? {} : facts.filters.annotationsFor(request.bundlePath, seccomp)),
     },
     linux: {
@@ -73,6 +81,14 @@ export async function containerConfig(request: ConfigRequest, facts: HostFacts):
       ...protectedPaths(spec.privileged || security.systemPathsUnconfined),
       ...rootfsPropagation(request.mounts),
     },
+  };
+}
+
+/** For whoever ends containers while no daemon is there: deploy/systemd/keeper.sh, at shutdown. A number, and seconds. */
+function stopAnnotations({ spec, image }: ConfigRequest): Record<string, string> {
+  return {
+    "ctl.stop-signal": String(parseSignal(spec.stopSignal || image.stopSignal || "TERM")),
+    "ctl.stop-timeout": String(spec.stopTimeoutS ?? DEFAULT_STOP_TIMEOUT_S),
   };
 }
 

@@ -7,6 +7,9 @@ export function isContainerId(text: string): text is ContainerId {
   return /^[0-9a-f]{64}$/.test(text);
 }
 
+/** Between the stop signal and KILL, where neither container nor caller says another. Docker's. */
+export const DEFAULT_STOP_TIMEOUT_S = 10;
+
 /**
  * What a caller asks a container to be, as narrow types; the service makes it from the contract's message. Names keep
  * Docker's meaning: an empty text or list is "not said" unless a field says otherwise.

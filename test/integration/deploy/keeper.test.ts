@@ -27,7 +27,7 @@ describe("the keeper of ctl-containers.service", () => {
       "polite",
       `trap 'echo quit >>$0.said; kill $!; exit' QUIT; sleep 60 & echo ready >>$0.said; wait`,
       {
-        "org.opencontainers.image.stopSignal": "SIGQUIT",
+        "ctl.stop-signal": "3",
       },
     );
     const deaf = await unit.startContainer("deaf", `trap '' TERM; echo ready >>$0.said; while :; do sleep 60; done`, {
@@ -70,7 +70,12 @@ async function testUnit(): Promise<TestUnit> {
   return {
     directory,
     group,
-    start: (command) => startIn(group, ["sh", KEEPER, command]),
+    start: async (command) => {
+      // as systemd does: a unit's other programs run in a group of their own
+      const place = command === "stop" ? join(group, ".control") : group;
+      await mkdir(place, { recursive: true });
+      return await startIn(place, ["sh", KEEPER, command]);
+    },
     startContainer: async (id, script, annotations) => {
       const payload = join(group, id, "payload");
       containers.push(payload, join(group, id));
@@ -83,7 +88,7 @@ async function testUnit(): Promise<TestUnit> {
       return started;
     },
     [Symbol.asyncDispose]: async () => {
-      await emptyGroups([...containers, join(group, "keeper"), group]);
+      await emptyGroups([...containers, join(group, "keeper"), join(group, ".control"), group]);
       await directory[Symbol.asyncDispose]();
     },
   };
