@@ -119,6 +119,8 @@ const OPAQUE = [
   /^root\/images\/l\/[^/]+$/,
   /\/_data$/,
   /\/(merged|upper|work|rootfs)$/,
+  // crun from 1.14 on keeps the filters that it compiled, one file for each that there is
+  /^run\/runtime\/\.cache$/,
 ];
 
 async function filesOf({ root, run }: Place): Promise<string[]> {

@@ -13,7 +13,7 @@ interface Meaning {
 const MEANINGS: readonly Meaning[] = [
   {
     patterns: [
-      /executable file [`"'](.+?)[`"'] not found in \$PATH/i,
+      /executable file [`"'](.+?)[`"'] not found/i,
       /exec: "(.+?)": executable file not found/i,
       /exec: "(.+?)": stat .*: no such file/i,
       /exec `?(\S+?)`?: No such file/i,
@@ -28,6 +28,7 @@ const MEANINGS: readonly Meaning[] = [
   {
     patterns: [
       /exec: "(.+?)": (?:permission denied|is a directory)/i,
+      /the path [`"'](.+?)[`"'] (?:exists but it is not executable|is not a regular file)/i,
       /open executable(?: [`"'](.+?)[`"'])?: (?:Permission denied|Operation not permitted|Is a directory)/i,
     ],
     code: "FAILED_PRECONDITION",
@@ -48,7 +49,10 @@ const MEANINGS: readonly Meaning[] = [
     fix: "choose another --workdir",
   },
   {
-    patterns: [/error stat'ing file [`"'](.+?)[`"']: No such file/i, /mounting "(.+?)" to rootfs at .*no such file/i],
+    patterns: [
+      /(?:error stat'ing file|cannot stat) [`"'](.+?)[`"']: No such file/i,
+      /mounting "(.+?)" to rootfs at .*no such file/i,
+    ],
     code: "FAILED_PRECONDITION",
     reason: "MOUNT_SOURCE_MISSING",
     why: (subject) => `the host has no ${quoted(subject)} to mount`,

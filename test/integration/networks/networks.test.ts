@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { ListNetworksRequest } from "#proto/ctl/networks/v1/networks.ts";
+import { IpamPool, ListNetworksRequest } from "#proto/ctl/networks/v1/networks.ts";
 import { runCommand } from "../../../services/kit/command.ts";
 import { deadline } from "../../../services/kit/deadlines.ts";
 import { rejection } from "../../lab/rejection.ts";
@@ -31,7 +31,9 @@ describe("networks", () => {
         "com.docker.network.driver.mtu": "1400",
       },
     });
-    expect(made.pools).to.deep.equal([{ subnet: "10.77.0.0/24", ipRange: "10.77.0.128/25", gateway: "10.77.0.254" }]);
+    expect(made.pools).to.deep.equal([
+      IpamPool.fromPartial({ subnet: "10.77.0.0/24", ipRange: "10.77.0.128/25", gateway: "10.77.0.254" }),
+    ]);
     const link = await ip("-br", "address", "show", made.bridge);
     expect(link).to.include("10.77.0.254/24");
     expect(await ip("link", "show", made.bridge)).to.include("mtu 1400");

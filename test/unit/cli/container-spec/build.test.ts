@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import { RestartMode } from "#proto/ctl/containers/v1/spec.ts";
+import { EndpointRequest } from "#proto/ctl/networks/v1/networks.ts";
 import { buildSpec } from "../../../../cli/container-spec/build.ts";
 import { containerFlags } from "../../../../cli/container-spec/flags.ts";
 import { parseArguments } from "../../../../cli/grammar/parse.ts";
@@ -98,8 +99,8 @@ describe("a container's description from flags", () => {
   it("gives the first network the flags that speak of one", () => {
     const flags = ["--network", "one", "--network", "name=two,alias=b", "--network-alias", "a", "--ip", "10.0.0.9"];
     expect(build(...flags, "x").endpoints).to.deep.equal([
-      { network: "one", aliases: ["a"], ipv4Address: "10.0.0.9", macAddress: "" },
-      { network: "two", aliases: ["b"], ipv4Address: "", macAddress: "" },
+      EndpointRequest.fromPartial({ network: "one", aliases: ["a"], ipv4Address: "10.0.0.9" }),
+      EndpointRequest.fromPartial({ network: "two", aliases: ["b"] }),
     ]);
     expect(build("--network", "none", "x").endpoints.map(({ network }) => network)).to.deep.equal(["none"]);
   });

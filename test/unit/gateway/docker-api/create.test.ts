@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import type { CreateContainerRequest } from "#proto/ctl/gateway/v1/gateway.ts";
+import { EndpointRequest } from "#proto/ctl/networks/v1/networks.ts";
 import { containerSpec } from "../../../../gateway/docker-api/translate/container-spec.ts";
 import { createBody } from "../../../../gateway/docker-api/translate/create-body.ts";
 import { hostConfig } from "../../../../gateway/docker-api/translate/host-config.ts";
@@ -92,8 +93,8 @@ describe("the Docker API's create", () => {
     });
     expect(got.resources).to.include({ memoryBytes: 1 << 20, nanoCpus: 500_000_000, pidsLimit: 0 });
     expect(got.endpoints).to.deep.equal([
-      { network: "lan", aliases: ["db"], ipv4Address: "10.0.0.5", macAddress: "" },
-      { network: "other", aliases: [], ipv4Address: "", macAddress: "" },
+      EndpointRequest.fromPartial({ network: "lan", aliases: ["db"], ipv4Address: "10.0.0.5" }),
+      EndpointRequest.fromPartial({ network: "other" }),
     ]);
     expect(got.ports).to.deep.equal([
       { containerPort: 80, protocol: "tcp", hostIp: "127.0.0.1", hostPort: 8080, hostPortEnd: 0 },
@@ -135,7 +136,7 @@ describe("the Docker API's create", () => {
     const got = spec({ image: "nginx", Cmd: "ls", entrypoint: "sh", Env: null, HostConfig: null, Unknown: [1] });
     expect(got).to.deep.include({ image: "nginx", command: ["ls"], entrypoint: { values: ["sh"] }, env: [] });
     expect(spec({ Entrypoint: [] }).entrypoint).to.equal(undefined);
-    expect(got.endpoints).to.deep.include({ network: "bridge", aliases: [], ipv4Address: "", macAddress: "" });
+    expect(got.endpoints).to.deep.include(EndpointRequest.fromPartial({ network: "bridge" }));
   });
 
   it("refuses what Docker refuses, and what is not here yet", () => {

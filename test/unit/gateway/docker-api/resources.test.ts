@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { type EventsRequest, EventsResponse } from "#proto/ctl/gateway/v1/gateway.ts";
 import type { CreateNetworkRequest } from "#proto/ctl/networks/v1/networks.ts";
+import { IpamPool } from "#proto/ctl/networks/v1/networks.ts";
 import { CtlError } from "../../../../services/kit/errors.ts";
 import { served } from "./served.ts";
 import { bridge, CONTAINER_ID, dataVolume, NETWORK_ID, nginx } from "./specimens.ts";
@@ -79,7 +80,7 @@ describe("the Docker API's networks", () => {
       isInternal: true,
       labels: {},
       options: { "com.docker.network.bridge.name": "br9" },
-      pools: [{ subnet: "10.9.0.0/24", ipRange: "", gateway: "10.9.0.1" }],
+      pools: [IpamPool.fromPartial({ subnet: "10.9.0.0/24", gateway: "10.9.0.1" })],
     });
     expect((await docker.call("DELETE", "/networks/lan")).status).to.equal(204);
     expect((await docker.call("DELETE", "/networks/bridge")).status).to.equal(403);
