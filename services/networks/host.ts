@@ -18,7 +18,7 @@ import { takePoolMark } from "./sandbox/pool-mark.ts";
 import { SandboxRemovals } from "./sandbox/removals.ts";
 import { WarmPool } from "./sandbox/warm-pool.ts";
 import { addressPools, type networksSettings } from "./settings.ts";
-import { HostThread } from "./thread/thread.ts";
+import { startNetworksThread } from "./thread/start.ts";
 import { Turns } from "./turns.ts";
 import { syncReplica } from "./upkeep.ts";
 
@@ -36,7 +36,7 @@ export async function openHost(context: BootContext<typeof networksSettings>): P
   const { config, db, log, nodeId: node } = context;
   const starting = AbortSignal.any([context.signal, deadline(START_TIMEOUT_MS, "make the host's network ready")]);
   await using undo = new AsyncDisposableStack();
-  const thread = undo.use(await HostThread.start(starting));
+  const thread = undo.use(await startNetworksThread(starting));
   const names = hostNames(config.instance);
   const marksDirectory = join(config.run, "networks/pools");
   const { mark } = undo.use(await takePoolMark(marksDirectory));

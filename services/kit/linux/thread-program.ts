@@ -23,6 +23,11 @@ interface CtlFacts {
   readonly why: string;
 }
 
+/** The thread is in a state in which it must not go on: answered, then thrown, which ends the thread. */
+export class ThreadBroken extends Error {
+  override readonly name = "ThreadBroken";
+}
+
 /** Answers requests, one after the other, until the thread's owner ends it. The last statement of a thread's program. */
 export function serveThread(operations: ThreadOperations): void {
   const port = parentPort;
@@ -35,6 +40,7 @@ export function serveThread(operations: ThreadOperations): void {
       port.postMessage({ id, kind: "result", result: work(request as never) } satisfies ThreadReply);
     } catch (error) {
       port.postMessage(failureReply(id, error));
+      if (error instanceof ThreadBroken) throw error;
     }
   });
   port.postMessage({ id: 0, kind: "result", result: undefined } satisfies ThreadReply);

@@ -11,6 +11,8 @@ export interface ThreadStart {
   readonly program: URL;
   readonly name: string;
   readonly data?: unknown;
+  /** An operation that lets go of what the thread has, called before it is ended. */
+  readonly lastCall?: string;
 }
 
 /**
@@ -20,13 +22,16 @@ export interface ThreadStart {
 export class HostThread<O extends ThreadOperations> implements AsyncDisposable {
   readonly #worker: Worker;
   readonly #name: string;
+  readonly #lastCall: string | undefined;
   readonly #waiting = new Map<number, Waiting>();
+  readonly #whenEnded = Promise.withResolvers<CtlError>();
   #nextId = 1;
   #ended: CtlError | undefined;
 
-  private constructor(worker: Worker, name: string) {
+  private constructor(worker: Worker, { name, lastCall }: ThreadStart) {
     this.#worker = worker;
     this.#name = name;
+    this.#lastCall = lastCall;
     worker.on("message", (reply: ThreadReply) => this.#settle(reply));
     worker.on("error", (cause) => this.#end(cause));
     worker.on("exit", () => this.#end(undefined));
@@ -35,7 +40,7 @@ export class HostThread<O extends ThreadOperations> implements AsyncDisposable {
   /** About 30 ms. Throws UNAVAILABLE HOST_THREAD_ENDED when its program fails at once. */
   static async start<O extends ThreadOperations>(start: ThreadStart, signal: AbortSignal): Promise<HostThread<O>> {
     const worker = new Worker(start.program, { name: start.name, workerData: start.data });
-    const thread = new HostThread<O>(worker, start.name);
+    const thread = new HostThread<O>(worker, start);
     const ready = Promise.withResolvers<unknown>();
     thread.#waiting.set(0, ready);
     try {
@@ -47,21 +52,31 @@ export class HostThread<O extends ThreadOperations> implements AsyncDisposable {
     return thread;
   }
 
+  /** Resolves when the thread has ended, disposed or not. */
+  get ended(): Promise<CtlError> {
+    return this.#whenEnded.promise;
+  }
+
   /**
    * Runs one operation and throws what it threw (SyscallError, CtlError), or UNAVAILABLE HOST_THREAD_ENDED. It takes no
    * signal: an operation is a few system calls, and one that makes something must be known to have ended.
    */
   async call<K extends keyof O & string>(operation: K, request: Parameters<O[K]>[0]): Promise<ReturnType<O[K]>> {
-    if (this.#ended !== undefined) throw this.#ended;
+    return (await this.#ask(operation, request)) as ReturnType<O[K]>;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#lastCall !== undefined) await this.#ask(this.#lastCall, undefined).catch(() => {}); // it may have ended
+    await this.#worker.terminate();
+  }
+
+  #ask(operation: string, request: unknown): Promise<unknown> {
+    if (this.#ended !== undefined) return Promise.reject(this.#ended);
     const id = this.#nextId++;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     this.#waiting.set(id, { resolve, reject });
     this.#worker.postMessage({ id, operation, request } satisfies ThreadRequest);
-    return (await promise) as ReturnType<O[K]>;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#worker.terminate();
+    return promise;
   }
 
   #settle(reply: ThreadReply): void {
@@ -81,6 +96,7 @@ export class HostThread<O extends ThreadOperations> implements AsyncDisposable {
     });
     for (const { reject } of this.#waiting.values()) reject(this.#ended);
     this.#waiting.clear();
+    this.#whenEnded.resolve(this.#ended);
   }
 }
 

@@ -1,6 +1,6 @@
 import { CtlError } from "../../kit/errors.ts";
 import { inSpan } from "../../kit/telemetry/trace.ts";
-import type { HostThread } from "../thread/thread.ts";
+import type { NetworksThread } from "../thread/start.ts";
 import type { BridgeRules } from "./bridges.ts";
 import { acceptsTranslated, type DroppingChain, parseDroppingChains, parseTable, tableFingerprint } from "./listing.ts";
 import { isSamePort, isSameTarget, type PortRule, portElements, portKey, portMap } from "./ports.ts";
@@ -29,13 +29,13 @@ export class NftRefusal extends Error {
  * run one after the other. Throws INTERNAL NFT_REFUSED with nftables' own words.
  */
 export class Ruleset {
-  readonly #thread: HostThread;
+  readonly #thread: NetworksThread;
   readonly #table: string;
   #fingerprint = "";
   #readWanted: (() => Promise<TableState>) | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(thread: HostThread, table: string) {
+  constructor(thread: NetworksThread, table: string) {
     this.#thread = thread;
     this.#table = table;
   }

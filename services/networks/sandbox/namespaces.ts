@@ -1,6 +1,6 @@
 import { closeSync, openSync, unlinkSync, writeFileSync } from "node:fs";
 import { lastErrno, loadLibc, SyscallError } from "../../kit/linux/libc.ts";
-import { ThreadBroken } from "../thread/serve.ts";
+import { ThreadBroken } from "../../kit/linux/thread-program.ts";
 
 const CLONE_NEWNET = 0x40000000;
 const MS_BIND = 0x1000;

@@ -6,12 +6,12 @@ import { SyscallError } from "../../kit/linux/libc.ts";
 import { inSpan } from "../../kit/telemetry/trace.ts";
 import { type HostNames, isOurs, vethName } from "../names.ts";
 import type { Link } from "../netlink/links.ts";
-import type { HostThread } from "../thread/thread.ts";
+import type { NetworksThread } from "../thread/start.ts";
 import { readSysctl, sandboxSysctls } from "./sysctls.ts";
 
 /** What sandboxes are made of on this host. */
 export interface SandboxDeps {
-  readonly thread: HostThread;
+  readonly thread: NetworksThread;
   readonly names: HostNames;
   /** Directory of the bind mounts that keep the namespaces, /run/ctl/netns. */
   readonly netnsDirectory: string;

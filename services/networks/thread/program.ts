@@ -1,10 +1,10 @@
+import { serveThread } from "../../kit/linux/thread-program.ts";
 import { linkOperations } from "../drivers/link-operations.ts";
 import { conntrackOperations } from "../netlink/conntrack.ts";
 import { bindNetlinkCalls, NetlinkSocket } from "../netlink/socket.ts";
 import { NftContext } from "../nftables/context.ts";
 import { Namespaces } from "../sandbox/namespaces.ts";
 import { sandboxOperations } from "../sandbox/operations.ts";
-import { serve } from "./serve.ts";
 
 export type HostOperations = ReturnType<typeof hostOperations>;
 
@@ -26,4 +26,4 @@ function hostOperations() {
   };
 }
 
-serve(hostOperations());
+serveThread(hostOperations());

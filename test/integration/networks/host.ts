@@ -18,14 +18,14 @@ import {
   type Veth,
 } from "../../../services/networks/sandbox/sandbox.ts";
 import { WarmPool } from "../../../services/networks/sandbox/warm-pool.ts";
-import { HostThread } from "../../../services/networks/thread/thread.ts";
+import { type NetworksThread, startNetworksThread } from "../../../services/networks/thread/start.ts";
 import { eventually } from "../../lab/eventually.ts";
 import { testRun } from "../../lab/run-directory.ts";
 import { temporaryDirectory } from "../../lab/temporary-directory.ts";
 
 /** A host of the test's own: the rooms of the networks service put together as the service does it. */
 export interface TestHost extends SandboxDeps, AsyncDisposable {
-  readonly thread: HostThread;
+  readonly thread: NetworksThread;
   readonly names: HostNames;
   readonly netnsDirectory: string;
   readonly ruleset: Ruleset;
@@ -55,7 +55,7 @@ export async function testHost(): Promise<TestHost> {
   await refuseRealHost();
   await using undo = new AsyncDisposableStack();
   const directory = undo.use(await temporaryDirectory("host"));
-  const thread = undo.use(await HostThread.start(deadline(10_000, "start the host thread")));
+  const thread = undo.use(await startNetworksThread(deadline(10_000, "start the host thread")));
   const names = hostNames(`${testRun().name}-${randomBytes(2).toString("hex")}`);
   const deps = { thread, names, netnsDirectory: join(directory.path, "netns") };
   const ruleset = new Ruleset(thread, names.table);
