@@ -67,12 +67,21 @@ stop_container() {
   done
 }
 
+# its monitor writes down how the container ended, and would be killed with what is left of the unit
+await_monitor() {
+  left=30
+  while [ "$left" -gt 0 ] && [ -n "$(cat "${1%/payload}/monitor/cgroup.procs" 2>/dev/null)" ]; do
+    left=$((left - 1))
+    sleep 0.1
+  done
+}
+
 stop() {
   # in every hierarchy there are the same containers
   group=$(groups | head -n 1)
   for payload in "$group"/*/payload; do
     [ -e "$payload/cgroup.procs" ] || continue
-    stop_container "$payload" &
+    { stop_container "$payload" && await_monitor "$payload"; } &
   done
   wait
 }

@@ -17,6 +17,8 @@ export interface RunExit {
 
 const RESCAN_MS = 2_000;
 const FILE_NAME = /^([0-9a-f]{64})\.(\d+)$/;
+const UNFINISHED_NAME = /^[0-9a-f]{64}\.\d+\.\w{6}$/;
+const UNFINISHED_AGE_MS = 60_000;
 
 /**
  * The exits that are to be recorded: conmon writes one file for each run, named after it, into one directory, whoever
@@ -40,6 +42,7 @@ export class Exits implements Disposable {
   /** `bundleOf` says where a container's bundle is, in which conmon leaves its OOM mark. */
   static async open(directory: string, bundleOf: (id: ContainerId) => string): Promise<Exits> {
     await mkdir(directory, { recursive: true, mode: 0o700 });
+    await removeUnfinished(directory);
     return new Exits(directory, bundleOf);
   }
 
@@ -128,5 +131,14 @@ export class Exits implements Disposable {
       clearTimeout(timer);
       signal.removeEventListener("abort", wake);
     }
+  }
+}
+
+/** A monitor that was killed while it wrote leaves its temporary file. */
+async function removeUnfinished(directory: string): Promise<void> {
+  const names = (await readdir(directory)).filter((name) => UNFINISHED_NAME.test(name));
+  for (const path of names.map((name) => join(directory, name))) {
+    const written = await stat(path).catch(() => undefined);
+    if (written !== undefined && Date.now() - written.mtimeMs > UNFINISHED_AGE_MS) await rm(path, { force: true });
   }
 }
