@@ -2,11 +2,16 @@ import { stopSignal } from "../services/kit/boot.ts";
 import { loadConfig, processSource } from "../services/kit/config.ts";
 import { asCtlError } from "../services/kit/errors.ts";
 import { runDaemon } from "./daemon.ts";
+import { daemonHelp } from "./help.ts";
 import { gatewaySettings } from "./settings.ts";
 import { stopRunning } from "./single-instance.ts";
+import { CTL_VERSION } from "./system/version.ts";
 
 /** `ctld` runs the daemon in the foreground; `ctld stop` ends the one that runs. */
 async function main(): Promise<number> {
+  const { argv } = processSource();
+  if (argv.includes("--help") || argv.includes("-h")) return say(daemonHelp());
+  if (argv.includes("--version") || argv.includes("-v")) return say(`ctld version ${CTL_VERSION}\n`);
   const read = () => loadConfig(gatewaySettings, processSource());
   const { values, positionals } = read();
   const command = positionals[0] ?? "run";
@@ -20,6 +25,11 @@ async function main(): Promise<number> {
     return 2;
   }
   await runDaemon(values, () => read().values, stopSignal());
+  return 0;
+}
+
+function say(text: string): number {
+  process.stdout.write(text);
   return 0;
 }
 

@@ -42,7 +42,7 @@ declare global {
 
 /**
  * Connects, or throws the system's error (`code` ENOENT, ECONNREFUSED, EACCES …). In Bun by its own sockets: loading
- * node:net costs 3.5 ms of the 6 that a whole command takes there (docs/decisions/ctl-speaks-http2-itself.md).
+ * node:net costs 3.5 ms of the 6 that a whole command takes there (docs/decisions/0010-ctl-speaks-http2-itself.md).
  */
 export function openTransport(address: Address, events: TransportEvents): Promise<Transport> {
   return globalThis.Bun === undefined ? openWithNode(address, events) : openWithBun(globalThis.Bun, address, events);
