@@ -89,6 +89,7 @@ function lifetimeOf({ flags }: Wish) {
     stopSignal: flags["stop-signal"] ?? "",
     stopTimeoutS: flags["stop-timeout"],
     healthcheck: healthcheckOf(flags),
+    healthOnFailure: flags["health-on-failure"] ?? "",
   };
 }
 

@@ -49,6 +49,10 @@ const program = {
 const lifetime = {
   "health-cmd": text({ help: "Command that tells whether it is healthy" }),
   "health-interval": parsed({ value: "duration", help: "Time from one check to the next" }, parseDuration),
+  "health-on-failure": parsed(
+    { help: "What ill health leads to: none (default), restart, stop or kill" },
+    choiceOf("none", "restart", "stop", "kill"),
+  ),
   "health-retries": integer({ help: "Failures in a row until it is unhealthy" }),
   "health-start-interval": parsed({ value: "duration", help: "Time between checks while it starts" }, parseDuration),
   "health-start-period": parsed({ value: "duration", help: "How long it may take to start" }, parseDuration),

@@ -1,4 +1,4 @@
-import { type Container, ContainerState } from "#proto/ctl/containers/v1/containers.ts";
+import { type Container, ContainerState, HealthStatus } from "#proto/ctl/containers/v1/containers.ts";
 import { ellipsis, goTime, humanAgo, humanDuration, humanSize, shortId } from "./human.ts";
 import { portsColumn } from "./ports.ts";
 import type { Row, RowShape } from "./rows.ts";
@@ -77,7 +77,7 @@ export function statusText(container: Container, now: number): string {
   const up = `Up ${humanDuration(now - toDate(container.started).getTime())}`;
   switch (state) {
     case ContainerState.RUNNING:
-      return up;
+      return up + healthText(container);
     case ContainerState.PAUSED:
       return `${up} (Paused)`;
     case ContainerState.RESTARTING:
@@ -91,6 +91,15 @@ export function statusText(container: Container, now: number): string {
     default:
       return "Created";
   }
+}
+
+function healthText({ health }: Container): string {
+  const words: Readonly<Record<number, string>> = {
+    [HealthStatus.STARTING]: " (health: starting)",
+    [HealthStatus.HEALTHY]: " (healthy)",
+    [HealthStatus.UNHEALTHY]: " (unhealthy)",
+  };
+  return health === undefined ? "" : (words[health.status] ?? "");
 }
 
 function sizeText({ sizeRwBytes }: Container): string {

@@ -15,6 +15,7 @@ export interface ImageConfig {
   readonly WorkingDir?: string;
   readonly Labels?: Readonly<Record<string, string>>;
   readonly StopSignal?: string;
+  readonly Healthcheck?: { readonly Test: readonly string[]; readonly Interval?: number };
 }
 
 export interface Descriptor {

@@ -5,6 +5,7 @@ import { inParallel } from "../kit/parallel.ts";
 import type { DetachedExecs } from "./exec/detached-execs.ts";
 import type { ExitFollower } from "./exits/exit.ts";
 import type { Restarts } from "./exits/restarts.ts";
+import type { HealthMonitors } from "./health/monitors.ts";
 import { rotateForEver } from "./logs/rotations.ts";
 import { noSuspicions, type ReconcileDeps, reconcile, reconcileBoot } from "./reconcile.ts";
 import type { Removals } from "./remove.ts";
@@ -13,6 +14,7 @@ import { trimExecs } from "./store/execs.ts";
 export interface BackgroundDeps extends ReconcileDeps {
   readonly follower: ExitFollower;
   readonly restarts: Restarts;
+  readonly health: HealthMonitors;
   readonly removals: Removals;
   readonly detached: DetachedExecs;
 }
@@ -31,6 +33,7 @@ async function work(deps: BackgroundDeps, signal: AbortSignal): Promise<void> {
   const parts = [
     (s: AbortSignal) => deps.follower.follow(s),
     (s: AbortSignal) => deps.restarts.follow(s),
+    (s: AbortSignal) => deps.health.follow(s),
     (s: AbortSignal) => rotateForEver({ ...deps, root: deps.host.root }, s),
     rounds(deps),
   ];

@@ -12,6 +12,7 @@ import {
   insertContainer,
   type NewContainer,
 } from "./store/containers.ts";
+import { insertHealth } from "./store/health.ts";
 
 const NAME_ATTEMPTS = 20;
 
@@ -39,6 +40,7 @@ async function insert(db: Database, wish: Omit<NewContainer, "name">, name: stri
       if (earlier !== undefined) return earlier.name;
       const row = { ...wish, name };
       await insertContainer(tx, row);
+      if (row.spec.healthcheck !== undefined) await insertHealth(tx, row.id);
       await recordEvent(tx, db.schema, containerEvent("create", row));
       return name;
     });

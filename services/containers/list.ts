@@ -2,7 +2,9 @@ import type { Db } from "../kit/database.ts";
 import { CtlError } from "../kit/errors.ts";
 import { type Filters, parseFilters } from "../kit/filters.ts";
 import { findContainer } from "./find.ts";
+import { shownHealth } from "./health/verdict.ts";
 import { allContainers, type ContainerRow, upContainers } from "./store/containers.ts";
+import { healthOf, type RecordedHealth } from "./store/health.ts";
 
 /** Docker's states as `--filter status=` spells them. */
 const STATES = ["created", "running", "paused", "restarting", "removing", "exited", "dead"] as const;
@@ -26,6 +28,12 @@ const SHAPE = {
 
 type ListFilters = Filters<typeof SHAPE>;
 
+export interface ListedContainer {
+  readonly row: ContainerRow;
+  /** Undefined: it has no health check. */
+  readonly health: RecordedHealth | undefined;
+}
+
 export interface ListWish {
   readonly all: boolean;
   readonly last: number;
@@ -36,19 +44,25 @@ export interface ListWish {
  * `ps`: containers, newest first. One query of this service's own rows, whatever the number of containers.
  * Throws INVALID_ARGUMENT FILTER_UNKNOWN, FILTER_VALUE_INVALID; NOT_FOUND CONTAINER_NOT_FOUND (before, since).
  */
-export async function listContainers(db: Db, node: string, wish: ListWish): Promise<ContainerRow[]> {
+export async function listContainers(db: Db, node: string, wish: ListWish): Promise<ListedContainer[]> {
   const filters = parseFilters(wish.filters, SHAPE);
   const seesAll = wish.all || wish.last > 0 || filters.status !== undefined || filters.exited !== undefined;
   const rows = (seesAll ? await allContainers(db, node) : await upContainers(db, node)).filter(
     (row) => row.state !== "removing" || filters.status?.includes("removing") === true,
   );
   const [before, since] = [await positionOf(db, filters.before), await positionOf(db, filters.since)];
-  const matching = rows.filter(
-    (row) =>
-      (before === undefined || row.created_at < before) &&
-      (since === undefined || row.created_at > since) &&
-      matches(row, filters),
+  const health = await healthOf(
+    db,
+    rows.flatMap((row) => (row.spec.healthcheck === undefined ? [] : [row.id])),
   );
+  const matching = rows
+    .filter(
+      (row) =>
+        (before === undefined || row.created_at < before) &&
+        (since === undefined || row.created_at > since) &&
+        matches(row, filters, health.get(row.id)),
+    )
+    .map((row) => ({ row, health: health.get(row.id) }));
   return wish.last > 0 ? matching.slice(0, wish.last) : matching;
 }
 
@@ -57,7 +71,11 @@ async function positionOf(db: Db, references: readonly string[] | undefined): Pr
   return reference === undefined ? undefined : (await findContainer(db, reference)).created_at;
 }
 
-function matches(row: ContainerRow, filters: ListFilters): boolean {
+function healthWord(row: ContainerRow, known: RecordedHealth | undefined) {
+  return known === undefined || row.run === 0 ? "none" : shownHealth(row.state, known.status);
+}
+
+function matches(row: ContainerRow, filters: ListFilters, known: RecordedHealth | undefined): boolean {
   const { id, name, label, status, ancestor, exited, health, publish } = filters;
   if (id !== undefined && !id.some((prefix) => row.id.startsWith(prefix))) return false;
   if (name !== undefined && !name.some((pattern) => isNamed(row.name, pattern))) return false;
@@ -65,7 +83,7 @@ function matches(row: ContainerRow, filters: ListFilters): boolean {
   if (status !== undefined && !status.some((state) => state === row.state)) return false;
   if (ancestor !== undefined && !ancestor.some((image) => isMadeFrom(row, image))) return false;
   if (exited !== undefined && !exited.some((code) => isExitedWith(row, code))) return false;
-  if (health !== undefined && !health.includes("none")) return false;
+  if (health !== undefined && !health.some((one) => one === healthWord(row, known))) return false;
   if (filters["is-task"] === true) return false;
   return matchesGiven(row, filters, publish);
 }

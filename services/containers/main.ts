@@ -8,13 +8,15 @@ import { RunEnds } from "./exits/ends.ts";
 import { ExitFollower } from "./exits/exit.ts";
 import { Exits } from "./exits/exit-files.ts";
 import { Restarts } from "./exits/restarts.ts";
+import { healthFindings } from "./health/findings.ts";
+import { HealthMonitors } from "./health/monitors.ts";
 import { findHost } from "./host/find-host.ts";
 import { containerPaths } from "./paths.ts";
 import { resume } from "./pause.ts";
 import { Removals } from "./remove.ts";
 import { Serial } from "./run/serial.ts";
 import { imageDefaults } from "./service/spec.ts";
-import { containersServices } from "./service.ts";
+import { containersServices, imageStopSignal } from "./service.ts";
 import { containersSettings } from "./settings.ts";
 import type { ContainerRow } from "./store/containers.ts";
 
@@ -40,7 +42,10 @@ async function start({ config, db, feed, log, nodeId: node, signal }: BootContex
   const ends = undo.use(new RunEnds(feed, log));
   const { pidfds } = host;
   const follower = undo.use(new ExitFollower({ db, host, exits, serial, log, onRestarting: () => restarts.wake() }));
-  const starting = { db, host, serial, exits: follower, log, imageDefaults: defaultsOf };
+  const findings = healthFindings({ db, log, pidfds, defaultSignal: imageStopSignal });
+  const health = undo.use(new HealthMonitors({ db, node, host, pidfds, log, findings }));
+  const onProbed = () => health.wake();
+  const starting = { db, host, serial, exits: follower, log, imageDefaults: defaultsOf, onProbed };
   const restarts = new Restarts(starting, node);
   const thaw = (row: ContainerRow) => resume(db, host, row, deadline(RESUME_TIMEOUT_MS, `thaw container ${row.name}`));
   const stopping = { db, feed, pidfds, resume: thaw };
@@ -59,6 +64,7 @@ async function start({ config, db, feed, log, nodeId: node, signal }: BootContex
       epochFile,
       follower,
       restarts,
+      health,
       removals,
       detached,
     },

@@ -30,7 +30,7 @@ import { restartContainer } from "./restart.ts";
 import { rootfsDirectories } from "./rootfs/overlay.ts";
 import { directorySizeBytes } from "./rootfs/size.ts";
 import { execBytes, execCall, parseExec } from "./service/exec.ts";
-import { containerMessage, dueMessage, parseDue, parseGiven } from "./service/messages.ts";
+import { containerMessage, dueMessage, parseDue, parseGiven, type ShownExtras } from "./service/messages.ts";
 import { imageDefaults, parseSpec } from "./service/spec.ts";
 import { attachCall, logsCall } from "./service/streams.ts";
 import { type StartDeps, startContainer, undoStart } from "./start.ts";
@@ -38,6 +38,7 @@ import { stopContainer } from "./stop.ts";
 import { type ContainerRow, countStates } from "./store/containers.ts";
 import { clearSandbox, clearWantStart, dueContainers } from "./store/due.ts";
 import { execIdsOf } from "./store/execs.ts";
+import { healthOf } from "./store/health.ts";
 import { topContainer } from "./top.ts";
 import { type WaitCondition, waitContainer } from "./wait.ts";
 
@@ -83,8 +84,16 @@ function lifecycleHandlers(deps: ContainersDeps) {
       id: await restartContainer(ref, { timeoutS, signal: name }, imageStopSignal, deps, signal),
     }),
     renameContainer: async ({ ref, name }) => ({ id: await rename(db, ref, name) }),
-    pauseContainer: async ({ ref }, { signal }) => ({ id: await pauseContainer(db, host, ref, signal) }),
-    unpauseContainer: async ({ ref }, { signal }) => ({ id: await unpauseContainer(db, host, ref, signal) }),
+    pauseContainer: async ({ ref }, { signal }) => {
+      const id = await pauseContainer(db, host, ref, signal);
+      deps.onProbed();
+      return { id };
+    },
+    unpauseContainer: async ({ ref }, { signal }) => {
+      const id = await unpauseContainer(db, host, ref, signal);
+      deps.onProbed();
+      return { id };
+    },
     removeContainer: async ({ ref, force }, { signal }) => removals.remove(ref, force, signal),
     forgetContainer: async ({ ref }) => {
       await removals.forget(ref);
@@ -110,14 +119,17 @@ function viewHandlers({ db, host, node, feed }: ContainersDeps) {
     listContainers: async (request, { signal }) => {
       const page = parsePage<readonly [string]>(request, 1);
       const rows = await listContainers(db, node, request);
-      const from = page.after === undefined ? 0 : rows.findIndex((row) => row.id === page.after?.[0]) + 1;
-      const { items, nextPageToken } = pageOf(rows.slice(from), page, (row) => [row.id]);
-      const containers = await Promise.all(items.map((row) => shown(row, request.withSize, signal)));
+      const from = page.after === undefined ? 0 : rows.findIndex(({ row }) => row.id === page.after?.[0]) + 1;
+      const { items, nextPageToken } = pageOf(rows.slice(from), page, ({ row }) => [row.id]);
+      const containers = await Promise.all(
+        items.map(({ row, health }) => shown(row, { health }, request.withSize, signal)),
+      );
       return { containers, nextPageToken };
     },
     inspectContainer: async ({ ref, withSize }, { signal }) => {
       const row = await findContainer(db, ref);
-      return { container: await shown(row, withSize, signal, await execIdsOf(db, row.id)) };
+      const health = row.spec.healthcheck === undefined ? undefined : (await healthOf(db, [row.id])).get(row.id);
+      return { container: await shown(row, { health, execIds: await execIdsOf(db, row.id) }, withSize, signal) };
     },
     topContainer: async ({ ref, psArgs }, { signal }) => {
       const { titles, processes } = await topContainer(db, host, ref, psArgs, signal);
@@ -148,11 +160,16 @@ function viewHandlers({ db, host, node, feed }: ContainersDeps) {
     }),
   } satisfies Partial<Handlers<typeof ContainersService>>;
 
-  async function shown(row: ContainerRow, withSize: boolean, signal: AbortSignal, execIds: readonly string[] = []) {
+  async function shown(
+    row: ContainerRow,
+    extras: Omit<ShownExtras, "paths" | "sizeRwBytes">,
+    withSize: boolean,
+    signal: AbortSignal,
+  ) {
     const paths = containerPaths(host.root, row.id);
     const upper = rootfsDirectories(paths.bundle).upper;
     const sizeRwBytes = withSize ? await directorySizeBytes(upper, signal) : undefined;
-    return containerMessage(row, { paths, execIds, ...(sizeRwBytes === undefined ? {} : { sizeRwBytes }) });
+    return containerMessage(row, { ...extras, paths, ...(sizeRwBytes === undefined ? {} : { sizeRwBytes }) });
   }
 }
 
@@ -174,8 +191,8 @@ function streamHandlers(deps: ContainersDeps) {
 async function create(request: CreateContainerRequest, { db, node, host }: ContainersDeps) {
   const { id, operation, spec: wish, image } = request;
   if (!/^[0-9a-f]{64}$/.test(id) || operation === "" || wish === undefined || image === undefined) throw incomplete();
-  const spec = parseSpec(wish);
   const imageConfig = image.config ?? ImageConfig.fromPartial({});
+  const spec = parseSpec(wish, imageConfig);
   const { warnings } = linuxResources(spec.resources, host.limits);
   const name = await createContainer(
     db,
@@ -210,7 +227,7 @@ function incomplete(): CtlError {
   });
 }
 
-function imageStopSignal(row: ContainerRow): string {
+export function imageStopSignal(row: ContainerRow): string {
   return ImageConfig.decode(row.image_config).stopSignal;
 }
 

@@ -15,6 +15,7 @@ import { takeDownRootfs } from "./run/take-down.ts";
 import { deleteRun, runtimeId } from "./runtime/oci-runtime.ts";
 import type { ContainerId, ImageDefaults } from "./spec/spec.ts";
 import { type ContainerRow, containerById, recordError, recordStart } from "./store/containers.ts";
+import { beginHealth } from "./store/health.ts";
 
 export interface StartDeps {
   readonly db: Database;
@@ -24,6 +25,8 @@ export interface StartDeps {
   readonly log: Logger;
   /** What the image says, from the bytes kept in the row. */
   readonly imageDefaults: (imageConfig: Buffer) => ImageDefaults;
+  /** A run with a health check has begun, was paused or goes on. */
+  readonly onProbed: () => void;
 }
 
 export interface StartResult {
@@ -68,6 +71,7 @@ async function startNow(
   await record(row, run, operation, given, started, deps);
   // one that ended at once has its exit file already, and the follower may have looked before there was a row
   deps.exits.look(id, run);
+  if (row.spec.healthcheck !== undefined) deps.onProbed();
   return { pid: started.pid, run, changed: true };
 }
 
@@ -103,6 +107,7 @@ async function record(
     await db.transaction(async (tx) => {
       if (operation !== "") await beginStep(tx, operation, `start container ${row.name}`);
       if (!(await recordStart(tx, { ...start, startedAt, given }))) throw movedOn(row.name);
+      if (row.spec.healthcheck !== undefined) await beginHealth(tx, row.id);
       await recordEvent(tx, db.schema, containerEvent("start", row));
     });
   } catch (error) {

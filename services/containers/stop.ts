@@ -82,7 +82,10 @@ export async function endProcess(
 const SIGKILL = 9;
 
 /** The very process of this row; undefined when it has ended. */
-export async function openProcess(row: ContainerRow, pidfds: Pidfds): Promise<ProcessHandle | undefined> {
+export async function openProcess(
+  row: Pick<ContainerRow, "pid" | "start_ticks">,
+  pidfds: Pidfds,
+): Promise<ProcessHandle | undefined> {
   const handle = pidfds.open(row.pid);
   if (handle === undefined) return undefined;
   const stat = await readProcessStat(row.pid);

@@ -22,7 +22,7 @@ export function containerConfig(container: Container) {
     StdinOnce: spec.stdinOnce,
     Env: environment(spec.env, image.env),
     Cmd: nullIfNone(command),
-    ...omitEmpty("Healthcheck", healthcheck(spec.healthcheck ?? image.healthcheck)),
+    ...omitEmpty("Healthcheck", healthcheck(mixedCheck(spec.healthcheck, image.healthcheck))),
     Image: spec.image,
     Volumes: volumesOf(spec, image),
     WorkingDir: spec.workingDir || image.workingDir,
@@ -59,6 +59,19 @@ export function exposedPorts(container: Container): string[] {
 function volumesOf(spec: ContainerSpec, image: ImageConfig) {
   const targets = [...image.volumes, ...anonymousVolumes(spec.mounts)];
   return targets.length === 0 ? null : setOf(targets);
+}
+
+/** The caller's check over the image's, field by field. */
+function mixedCheck(own: Healthcheck | undefined, image: Healthcheck | undefined): Healthcheck | undefined {
+  if (own === undefined || image === undefined) return own ?? image;
+  return {
+    test: own.test.length > 0 ? own.test : image.test,
+    intervalNs: own.intervalNs || image.intervalNs,
+    timeoutNs: own.timeoutNs || image.timeoutNs,
+    startPeriodNs: own.startPeriodNs || image.startPeriodNs,
+    startIntervalNs: own.startIntervalNs || image.startIntervalNs,
+    retries: own.retries || image.retries,
+  };
 }
 
 export function healthcheck(check: Healthcheck | undefined) {

@@ -1,5 +1,6 @@
-import { type Container, ContainerState } from "#proto/ctl/containers/v1/containers.ts";
+import { type Container, ContainerState, type Health, HealthStatus } from "#proto/ctl/containers/v1/containers.ts";
 import type { Timestamp } from "#proto/google/protobuf/timestamp.ts";
+import { omitEmpty } from "./go-values.ts";
 import { humanDuration } from "./human-duration.ts";
 import { rfc3339Nano } from "./times.ts";
 
@@ -42,7 +43,37 @@ export function inspectedState(container: Container) {
     Error: container.error,
     StartedAt: rfc3339Nano(container.started),
     FinishedAt: rfc3339Nano(container.finished),
+    ...(container.health === undefined ? {} : { Health: inspectedHealth(container.health) }),
   };
+}
+
+const HEALTH_NAMES = {
+  [HealthStatus.UNSPECIFIED]: "none",
+  [HealthStatus.UNRECOGNIZED]: "none",
+  [HealthStatus.STARTING]: "starting",
+  [HealthStatus.HEALTHY]: "healthy",
+  [HealthStatus.UNHEALTHY]: "unhealthy",
+} as const satisfies Record<HealthStatus, string>;
+
+/** `State.Health`; what ill health led to is ours, and not in Docker's. */
+function inspectedHealth({ status, failingStreak, log, consequence }: Health) {
+  return {
+    Status: HEALTH_NAMES[status],
+    FailingStreak: failingStreak,
+    Log: log.map(({ start, end, exitCode, output }) => ({
+      Start: rfc3339Nano(start),
+      End: rfc3339Nano(end),
+      ExitCode: exitCode,
+      Output: output,
+    })),
+    ...omitEmpty("Consequence", consequence),
+  };
+}
+
+function healthText(health: Health | undefined): string {
+  if (health === undefined) return "";
+  const name = HEALTH_NAMES[health.status];
+  return name === "starting" ? " (health: starting)" : ` (${name})`;
 }
 
 /** `Status` of a container in a list: "Up 3 minutes", "Exited (0) 2 hours ago". */
@@ -51,7 +82,7 @@ export function statusText(container: Container, nowMs: number): string {
   const exitCode = container.exitCode ?? 0;
   switch (container.state) {
     case ContainerState.RUNNING:
-      return `Up ${since(container.started)}`;
+      return `Up ${since(container.started)}${healthText(container.health)}`;
     case ContainerState.PAUSED:
       return `Up ${since(container.started)} (Paused)`;
     case ContainerState.RESTARTING:

@@ -78,7 +78,7 @@ export async function endLeftExec(directory: string, runtimeId: string, signal: 
 }
 
 /** The cgroup's name holds the container's id, which is the runtime's name without the run. */
-async function isInCgroupOf(pid: number, runtimeId: string): Promise<boolean> {
+export async function isInCgroupOf(pid: number, runtimeId: string): Promise<boolean> {
   const text = await readFile(`/proc/${pid}/cgroup`, "utf8").catch(() => "");
   return text.includes(`/${runtimeId.replace(/\.\d+$/, "")}`);
 }

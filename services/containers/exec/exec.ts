@@ -2,6 +2,7 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import { deadline, raceSignal, sleep } from "../../kit/deadlines.ts";
+import type { Descriptor } from "../../kit/linux/descriptor.ts";
 import { bindPidfds } from "../../kit/linux/pidfd.ts";
 import { configText } from "../bundle/bundle.ts";
 import type { OciProcess } from "../bundle/oci-config.ts";
@@ -21,6 +22,8 @@ export interface ExecRequest {
   readonly directory: string;
   readonly process: OciProcess;
   readonly stdin: boolean;
+  /** What the process has as its descriptor 3. */
+  readonly descriptor?: Descriptor | undefined;
 }
 
 /**
@@ -101,7 +104,7 @@ interface RunningExec {
 
 async function startRuntime(
   { programs, runtime }: ExecHost,
-  { runtimeId, stdin }: ExecRequest,
+  { runtimeId, stdin, descriptor }: ExecRequest,
   files: ExecFiles,
 ): Promise<RunningExec> {
   using ends = new DisposableStack();
@@ -111,8 +114,11 @@ async function startRuntime(
   // only the runtime itself keeps this one open, so its end is the runtime's: the process's own children may keep the others
   const life = programs.pipes.fromChild();
   for (const end of [input, out, err, life]) if (end !== undefined) ends.use(end.childEnd);
-  const program = runtimeCommand(runtime, ["exec", "--process", files.process, "--pid-file", files.pid, runtimeId]);
-  const fds = [input?.childEnd ?? programs.nothing, out.childEnd, err.childEnd, life.childEnd].map(({ fd }) => fd);
+  const kept = descriptor === undefined ? [] : [descriptor];
+  const flags = ["--process", files.process, "--pid-file", files.pid, "--preserve-fds", String(kept.length)];
+  const program = runtimeCommand(runtime, ["exec", ...flags, runtimeId]);
+  const descriptors = [input?.childEnd ?? programs.nothing, out.childEnd, err.childEnd, ...kept, life.childEnd];
+  const fds = descriptors.map(({ fd }) => fd);
   const destroyStreams = () => {
     for (const stream of [input?.writer, out.reader, err.reader, life.reader]) stream?.destroy();
   };

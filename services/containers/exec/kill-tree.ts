@@ -18,6 +18,21 @@ export async function killTree(pid: number, signal: AbortSignal): Promise<void> 
   }
 }
 
+/**
+ * The same for what lies below a process that takes its orphans in (a subreaper) and reaps them: nothing gets out of its
+ * tree, and no zombie stays. Until it has ended or has nobody below it any more.
+ */
+export async function killBelow(pid: number, signal: AbortSignal): Promise<void> {
+  const pidfds = bindPidfds();
+  for (;;) {
+    using handles = new DisposableStack();
+    const living = (await descendants(pid)).flatMap((one) => livingHandle(pidfds, one, handles));
+    for (const handle of living) handle.signal(SIGKILL);
+    for (const handle of living) await handle.ended(signal);
+    if (living.length === 0) return;
+  }
+}
+
 /** The children of a process and theirs, deepest first. */
 export async function descendants(pid: number): Promise<number[]> {
   const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8").catch(() => "");

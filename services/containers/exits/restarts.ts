@@ -12,6 +12,7 @@ import { takeDownRootfs } from "../run/take-down.ts";
 import { runOf, type StartDeps } from "../start.ts";
 import { type ContainerRow, containerById, recordStart } from "../store/containers.ts";
 import { wantStart } from "../store/due.ts";
+import { beginHealth } from "../store/health.ts";
 import { cancelRestart, dueRestarts, postponeRestart } from "../store/restarts.ts";
 import { policyOf } from "./exit.ts";
 import { afterExit } from "./restart-policy.ts";
@@ -107,9 +108,11 @@ export class Restarts {
     const facts = { id: row.id, run, operation: "", epoch: host.bootId, runtime: host.runtime.kind, given };
     await db.transaction(async (tx) => {
       await recordStart(tx, { ...facts, ...started });
+      if (row.spec.healthcheck !== undefined) await beginHealth(tx, row.id);
       await recordEvent(tx, db.schema, containerEvent("start", row));
     });
     exits.look(row.id, run);
+    if (row.spec.healthcheck !== undefined) this.#deps.onProbed();
   }
 
   /** A restart that fails counts like a run that ended at once: waited for longer, as often as the policy says. */

@@ -1,6 +1,7 @@
 import {
   Container,
   DueAction as DueCode,
+  HealthStatus as HealthCode,
   type StartContainerRequest,
   ContainerState as StateCode,
 } from "#proto/ctl/containers/v1/containers.ts";
@@ -9,11 +10,13 @@ import { ImageConfig } from "#proto/ctl/images/v1/images.ts";
 import { MountType, type ResolvedMount } from "#proto/ctl/volumes/v1/volumes.ts";
 import { CtlError } from "../../kit/errors.ts";
 import { timestampOf } from "../../kit/timestamp.ts";
+import { type HealthStatus, shownHealth } from "../health/verdict.ts";
 import type { ContainerState } from "../lifecycle.ts";
 import type { ContainerPaths } from "../paths.ts";
 import type { Given, GivenMount } from "../run/given.ts";
 import type { ContainerRow } from "../store/containers.ts";
 import type { DueAction } from "../store/due.ts";
+import type { RecordedHealth } from "../store/health.ts";
 import { parseMount } from "./spec.ts";
 
 const STATES: Readonly<Record<ContainerState, StateCode>> = {
@@ -48,10 +51,15 @@ export interface ShownExtras {
   readonly paths: ContainerPaths;
   readonly execIds?: readonly string[];
   readonly sizeRwBytes?: number;
+  /** Absent: it has no health check. */
+  readonly health?: RecordedHealth | undefined;
 }
 
 /** A row as the contract has it: the wish as it was made, and copies of what the container was given. */
-export function containerMessage(row: ContainerRow, { paths, execIds = [], sizeRwBytes }: ShownExtras): Container {
+export function containerMessage(
+  row: ContainerRow,
+  { paths, execIds = [], sizeRwBytes, health }: ShownExtras,
+): Container {
   const [path = "", ...args] = row.command;
   const { endpoints = [], ports = [], mounts = [], netnsPath = "" } = row.given ?? {};
   return Container.fromPartial({
@@ -85,7 +93,23 @@ export function containerMessage(row: ContainerRow, { paths, execIds = [], sizeR
     run: row.run,
     execIds: [...execIds],
     ...(sizeRwBytes === undefined ? {} : { sizeRwBytes }),
+    ...(health === undefined || row.run === 0 ? {} : { health: healthMessage(row, health) }),
   });
+}
+
+const HEALTH: Readonly<Record<HealthStatus, HealthCode>> = {
+  starting: HealthCode.STARTING,
+  healthy: HealthCode.HEALTHY,
+  unhealthy: HealthCode.UNHEALTHY,
+};
+
+function healthMessage({ state }: ContainerRow, { failingStreak, log, consequence, ...health }: RecordedHealth) {
+  return {
+    status: HEALTH[shownHealth(state, health.status)],
+    failingStreak,
+    log: log.map(({ start, end, ...probe }) => ({ ...probe, start: timestampOf(start), end: timestampOf(end) })),
+    consequence,
+  };
 }
 
 /** What the other services gave, as the narrow type that is kept in the row. */

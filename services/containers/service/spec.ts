@@ -7,13 +7,14 @@ import type { ImageConfig } from "#proto/ctl/images/v1/images.ts";
 import { MountType, type ResolvedMount } from "#proto/ctl/volumes/v1/volumes.ts";
 import { CtlError } from "../../kit/errors.ts";
 import type { RestartPolicy } from "../exits/restart-policy.ts";
+import { effectiveCheck, parseOnUnhealthy } from "../health/check.ts";
 import type { ContainerMount, ContainerSpec, ImageDefaults, Propagation } from "../spec/spec.ts";
 
 /**
  * The caller's message as the narrow type that everything in this service works with; refused here or nowhere.
  * Throws INVALID_ARGUMENT CONTAINER_SPEC_INVALID.
  */
-export function parseSpec(wish: SpecMessage): ContainerSpec {
+export function parseSpec(wish: SpecMessage, image?: ImageConfig): ContainerSpec {
   if (wish.image === "") throw invalid("it names no image", "name one");
   if (wish.workingDir !== "" && !wish.workingDir.startsWith("/")) {
     throw invalid(`the working directory "${wish.workingDir}" is not absolute`, "begin it with /");
@@ -64,7 +65,14 @@ export function parseSpec(wish: SpecMessage): ContainerSpec {
     namespaces: { ipc: wish.ipcMode, pid: wish.pidMode, uts: wish.utsMode, cgroup: wish.cgroupnsMode },
     devices: wish.devices,
     annotations: wish.annotations,
+    ...healthOf(wish, image),
   };
+}
+
+function healthOf(wish: SpecMessage, image: ImageConfig | undefined) {
+  const healthcheck = effectiveCheck(wish.healthcheck, image?.healthcheck, image?.shell ?? []);
+  const onUnhealthy = parseOnUnhealthy(wish.healthOnFailure, healthcheck);
+  return healthcheck === undefined ? {} : { healthcheck, onUnhealthy };
 }
 
 const NO_LIMITS: ContainerSpec["resources"] = {

@@ -1,4 +1,5 @@
 import type { RestartPolicy } from "../exits/restart-policy.ts";
+import type { Healthcheck, OnUnhealthy } from "../health/check.ts";
 
 /** 64 hex digits, minted by the gateway. */
 export type ContainerId = string & { readonly __brand: "ContainerId" };
@@ -57,6 +58,9 @@ export interface ContainerSpec {
   readonly namespaces: NamespaceModes;
   readonly devices: readonly DeviceRequest[];
   readonly annotations: Readonly<Record<string, string>>;
+  /** Undefined: its health is nobody's concern. The image's is mixed in. */
+  readonly healthcheck?: Healthcheck | undefined;
+  readonly onUnhealthy?: OnUnhealthy;
 }
 
 /** What an image says that a container may leave unsaid. */

@@ -22,12 +22,18 @@ export async function wantRestart(db: Db, id: string, run: number): Promise<bool
   return rowCount === 1;
 }
 
-/** The run that a person restarts has ended: the next one is due at once, and counts as a person's start. */
+/**
+ * The run that is restarted has ended. For a person the next one is due at once, and counts as a person's start; for ill
+ * health it comes after the wait that is kept with the health, and counts.
+ */
 export async function recordWantedRestart(db: Db, id: string, run: number): Promise<void> {
   await db.query(
-    `update containers
-        set state = 'restarting', restart_at = clock_timestamp(), restart_delay_ms = 0, restart_count = 0,
-            is_stopped_by_user = false
+    `with for_health as (select (select restart_delay_ms from health where container_id = $1) as delay_ms)
+     update containers
+        set state = 'restarting', restart_delay_ms = 0, is_stopped_by_user = false,
+            restart_at = clock_timestamp() + coalesce(delay_ms, 0) * interval '1 millisecond',
+            restart_count = case when delay_ms is null then 0 else restart_count + 1 end
+       from for_health
       where id = $1 and run = $2 and state = 'exited'`,
     [id, run],
   );
