@@ -32,6 +32,7 @@ const stop: Load = async () => (await import("./commands/stop.ts")).stop;
 const tag: Load = async () => (await import("./commands/image/tag.ts")).tag;
 const top: Load = async () => (await import("./commands/top.ts")).top;
 const unpause: Load = async () => (await import("./commands/unpause.ts")).unpause;
+const update: Load = async () => (await import("./commands/update.ts")).update;
 const version: Load = async () => (await import("./commands/version.ts")).version;
 const volumeCreate: Load = async () => (await import("./commands/volume/create.ts")).createVolume;
 const volumeInspect: Load = async () => (await import("./commands/inspect.ts")).inspectVolumes;
@@ -67,6 +68,7 @@ export const COMMANDS: Readonly<Record<string, Load>> = {
   tag,
   top,
   unpause,
+  update,
   version,
   wait,
 };
@@ -100,6 +102,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
       stop,
       top,
       unpause,
+      update,
       wait,
     },
   },

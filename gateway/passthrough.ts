@@ -35,7 +35,14 @@ const ALLOWED = {
   volumes: pick(VolumesService, "createVolume", "listVolumes", "inspectVolume", "removeVolume"),
   containers: pick(
     ContainersService,
-    ...(["stopContainer", "killContainer", "renameContainer", "pauseContainer", "unpauseContainer"] as const),
+    ...([
+      "stopContainer",
+      "killContainer",
+      "updateContainer",
+      "renameContainer",
+      "pauseContainer",
+      "unpauseContainer",
+    ] as const),
     ...(["waitContainer", "listContainers", "inspectContainer", "topContainer", "readLogs", "attach"] as const),
     ...(["createExec", "exec", "inspectExec", "getRuntimeInfo"] as const),
   ),

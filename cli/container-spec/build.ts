@@ -81,10 +81,13 @@ const RESTART_MODES = {
   "on-failure": RestartMode.ON_FAILURE,
 } as const satisfies Record<RestartPolicy["mode"], RestartMode>;
 
+export function restartMessage({ mode, maxRetries }: RestartPolicy) {
+  return { mode: RESTART_MODES[mode], maxRetries };
+}
+
 function lifetimeOf({ flags }: Wish) {
-  const { mode = "no", maxRetries = 0 } = flags.restart ?? {};
   return {
-    restart: { mode: RESTART_MODES[mode], maxRetries },
+    restart: restartMessage(flags.restart ?? { mode: "no", maxRetries: 0 }),
     autoRemove: flags.rm,
     stopSignal: flags["stop-signal"] ?? "",
     stopTimeoutS: flags["stop-timeout"],

@@ -24,6 +24,7 @@ import { pruneRoutes } from "./routes/prune.ts";
 import { pullRoutes } from "./routes/pull.ts";
 import { systemRoutes } from "./routes/system.ts";
 import { unservedRoutes } from "./routes/unserved.ts";
+import { updateRoutes } from "./routes/update.ts";
 import { volumeRoutes } from "./routes/volumes.ts";
 import { waitRoutes } from "./routes/wait.ts";
 import { TerminalSessions } from "./terminal-sessions.ts";
@@ -106,6 +107,7 @@ function addRoutes(app: FastifyInstance, deps: DockerApiDeps): void {
   containerRoutes(app, deps);
   createRoutes(app, deps);
   lifecycleRoutes(app, deps);
+  updateRoutes(app, deps);
   logRoutes(app, deps);
   waitRoutes(app, deps);
   attachRoutes(app, deps, sessions);

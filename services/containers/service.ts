@@ -31,7 +31,7 @@ import { rootfsDirectories } from "./rootfs/overlay.ts";
 import { directorySizeBytes } from "./rootfs/size.ts";
 import { execBytes, execCall, parseExec } from "./service/exec.ts";
 import { containerMessage, dueMessage, parseDue, parseGiven, type ShownExtras } from "./service/messages.ts";
-import { imageDefaults, parseSpec } from "./service/spec.ts";
+import { imageDefaults, parseSpec, parseUpdate, rewish } from "./service/spec.ts";
 import { attachCall, logsCall } from "./service/streams.ts";
 import { type StartDeps, startContainer, undoStart } from "./start.ts";
 import { stopContainer } from "./stop.ts";
@@ -40,6 +40,7 @@ import { clearSandbox, clearWantStart, dueContainers } from "./store/due.ts";
 import { execIdsOf } from "./store/execs.ts";
 import { healthOf } from "./store/health.ts";
 import { topContainer } from "./top.ts";
+import { updateContainer } from "./update.ts";
 import { type WaitCondition, waitContainer } from "./wait.ts";
 
 export interface ContainersDeps extends StartDeps, RemoveDeps {
@@ -83,6 +84,10 @@ function lifecycleHandlers(deps: ContainersDeps) {
     restartContainer: async ({ ref, timeoutS, signal: name }, { signal }) => ({
       id: await restartContainer(ref, { timeoutS, signal: name }, imageStopSignal, deps, signal),
     }),
+    updateContainer: async (request, { signal }) => {
+      const { id, warnings } = await updateContainer(request.ref, parseUpdate(request), { ...deps, rewish }, signal);
+      return { id, warnings: [...warnings] };
+    },
     renameContainer: async ({ ref, name }) => ({ id: await rename(db, ref, name) }),
     pauseContainer: async ({ ref }, { signal }) => {
       const id = await pauseContainer(db, host, ref, signal);

@@ -18,7 +18,6 @@ const MISSING = [
   ["GET", "/containers/:id/stats", "docker stats"],
   ["GET", "/containers/:id/changes", "docker diff"],
   ["GET", "/containers/:id/export", "docker export"],
-  ["POST", "/containers/:id/update", "docker update"],
   ["GET", "/containers/:id/archive", "docker cp"],
   ["HEAD", "/containers/:id/archive", "docker cp"],
   ["PUT", "/containers/:id/archive", "docker cp"],

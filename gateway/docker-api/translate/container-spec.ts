@@ -2,7 +2,7 @@ import { ContainerSpec, Resources, RestartMode, RestartPolicy } from "#proto/ctl
 import { Healthcheck } from "#proto/ctl/images/v1/images.ts";
 import { EndpointRequest, PortRequest } from "#proto/ctl/networks/v1/networks.ts";
 import { invalidRequest } from "../query.ts";
-import type { CreateBody, HostConfigBody } from "./create-body.ts";
+import type { CreateBody, HostConfigBody, UpdateBody } from "./create-body.ts";
 import { mountRequests } from "./mount-requests.ts";
 
 /** Docker's create request as ctl's wish. Throws INVALID_ARGUMENT REQUEST_INVALID, also for what ctl does not have. */
@@ -127,7 +127,10 @@ const RESTART_MODES: Readonly<Record<string, RestartMode>> = {
   "on-failure": RestartMode.ON_FAILURE,
 };
 
-function restartPolicy({ RestartPolicy: policy, AutoRemove }: HostConfigBody): RestartPolicy {
+export function restartPolicy({
+  RestartPolicy: policy,
+  AutoRemove,
+}: Pick<HostConfigBody, "RestartPolicy"> & Partial<Pick<HostConfigBody, "AutoRemove">>): RestartPolicy {
   const mode = RESTART_MODES[policy.Name];
   const maxRetries = policy.MaximumRetryCount;
   if (mode === undefined) throw invalidRequest(`invalid restart policy: unknown policy '${policy.Name}'`);
@@ -141,7 +144,7 @@ function restartPolicy({ RestartPolicy: policy, AutoRemove }: HostConfigBody): R
   return RestartPolicy.fromPartial({ mode, maxRetries });
 }
 
-function resources(host: HostConfigBody): Resources {
+export function resources(host: UpdateBody): Resources {
   return Resources.fromPartial({
     memoryBytes: host.Memory,
     memorySwapBytes: host.MemorySwap,

@@ -63,13 +63,20 @@ const resources = {
   Init: goBoolean,
 };
 
+const restartPolicyBody = goObject({ Name: goString, MaximumRetryCount: goInteger });
+
+/** The body of `POST /containers/{id}/update`. */
+export const updateBody = goObject({ ...resources, RestartPolicy: restartPolicyBody });
+
+export type UpdateBody = z.infer<typeof updateBody>;
+
 const hostConfig = goObject({
   ...resources,
   Binds: goStrings,
   LogConfig: goObject({ Type: goString, Config: goStringMap }),
   NetworkMode: goString,
   PortBindings: goMap(goList(goObject({ HostIp: goString, HostPort: goString }))),
-  RestartPolicy: goObject({ Name: goString, MaximumRetryCount: goInteger }),
+  RestartPolicy: restartPolicyBody,
   AutoRemove: goBoolean,
   VolumeDriver: goString,
   VolumesFrom: goStrings,

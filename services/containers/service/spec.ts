@@ -1,7 +1,9 @@
+import type { UpdateContainerRequest } from "#proto/ctl/containers/v1/containers.ts";
 import {
   type RestartPolicy as PolicyMessage,
+  Resources,
   RestartMode,
-  type ContainerSpec as SpecMessage,
+  ContainerSpec as SpecMessage,
 } from "#proto/ctl/containers/v1/spec.ts";
 import type { ImageConfig } from "#proto/ctl/images/v1/images.ts";
 import { MountType, type ResolvedMount } from "#proto/ctl/volumes/v1/volumes.ts";
@@ -9,6 +11,7 @@ import { CtlError } from "../../kit/errors.ts";
 import type { RestartPolicy } from "../exits/restart-policy.ts";
 import { effectiveCheck, parseOnUnhealthy } from "../health/check.ts";
 import type { ContainerMount, ContainerSpec, ImageDefaults, Propagation } from "../spec/spec.ts";
+import type { UpdateWish } from "../update.ts";
 
 /**
  * The caller's message as the narrow type that everything in this service works with; refused here or nowhere.
@@ -125,6 +128,37 @@ function parseRestart(policy: PolicyMessage | undefined): RestartPolicy {
     default:
       return { mode: "no" };
   }
+}
+
+const RESTART_MODES = {
+  no: RestartMode.NO,
+  always: RestartMode.ALWAYS,
+  "unless-stopped": RestartMode.UNLESS_STOPPED,
+  "on-failure": RestartMode.ON_FAILURE,
+} as const satisfies Record<RestartPolicy["mode"], RestartMode>;
+
+export function parseUpdate({ resources, restart }: UpdateContainerRequest): UpdateWish {
+  return { resources: updatable(resources), restart: restart === undefined ? undefined : parseRestart(restart) };
+}
+
+/** Docker's choice of what can be changed later. */
+function updatable(asked: Resources | undefined): UpdateWish["resources"] {
+  if (asked === undefined) return {};
+  const { memoryBytes, memorySwapBytes, memoryReservationBytes, nanoCpus, pidsLimit, blkioWeight } = asked;
+  const { cpuShares, cpuPeriodUs, cpuQuotaUs, cpusetCpus, cpusetMems } = asked;
+  return {
+    ...{ memoryBytes, memorySwapBytes, memoryReservationBytes, nanoCpus, pidsLimit, blkioWeight },
+    ...{ cpuShares, cpuPeriodUs, cpuQuotaUs, cpusetCpus, cpusetMems },
+  };
+}
+
+/** The wish as it is shown, with the limits and the policy that an update made of it. */
+export function rewish(wish: Buffer, { resources, restart }: Pick<ContainerSpec, "resources" | "restart">): Buffer {
+  const message = SpecMessage.decode(wish);
+  message.resources = Resources.fromPartial({ ...message.resources, ...resources });
+  const maxRetries = restart.mode === "on-failure" ? restart.maxRetries : 0;
+  message.restart = { mode: RESTART_MODES[restart.mode], maxRetries };
+  return Buffer.from(SpecMessage.encode(message).finish());
 }
 
 export function imageDefaults(config: ImageConfig | undefined): ImageDefaults {

@@ -248,6 +248,19 @@ export async function renameContainer(db: Db, id: string, name: string): Promise
   await db.query("update containers set name = $2 where id = $1", [id, name]);
 }
 
+/** What a container is asked to be from now on. */
+export async function updateSpec(db: Db, id: string, spec: ContainerSpec, wish: Buffer): Promise<void> {
+  const { restart } = spec;
+  const max = restart.mode === "on-failure" ? restart.maxRetries : 0;
+  await db.query("update containers set spec = $2, wish = $3, restart_mode = $4, restart_max = $5 where id = $1", [
+    id,
+    JSON.stringify(spec),
+    wish,
+    restart.mode,
+    max,
+  ]);
+}
+
 export async function recordError(db: Db, id: string, error: string): Promise<void> {
   await db.query("update containers set error = $2 where id = $1", [id, error]);
 }
