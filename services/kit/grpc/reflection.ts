@@ -50,7 +50,7 @@ interface Loaded {
 }
 
 async function loadReflection(): Promise<readonly Loaded[]> {
-  const { ReflectionService } = await import("@grpc/reflection");
+  const { reflectionService } = await import("./reflection-service.ts");
   const loaded: Loaded[] = [];
   const addService = (definition: ServiceDefinition, implementation: UntypedServiceImplementation): void => {
     for (const [name, method] of Object.entries(definition)) {
@@ -59,9 +59,7 @@ async function loadReflection(): Promise<readonly Loaded[]> {
       if (own !== undefined) loaded.push({ method, handler: own as (call: EventEmitter) => void });
     }
   };
-  const { loadFileDescriptorSetFromBuffer } = await import("@grpc/proto-loader");
-  const contract = loadFileDescriptorSetFromBuffer(readFileSync(descriptorsPath()));
-  new ReflectionService(contract).addToServer({ addService });
+  reflectionService(readFileSync(descriptorsPath())).addToServer({ addService });
   return loaded;
 }
 
