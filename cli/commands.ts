@@ -4,12 +4,14 @@ export type Load = () => Promise<Command>;
 
 /** A command's file is loaded when it is called, and no other: start time counts at every command. */
 const attach: Load = async () => (await import("./commands/attach.ts")).attach;
+const containerPrune: Load = async () => (await import("./commands/container/prune.ts")).pruneContainers;
 const containerInspect: Load = async () => (await import("./commands/inspect.ts")).inspectContainers;
 const create: Load = async () => (await import("./commands/create.ts")).create;
 const events: Load = async () => (await import("./commands/events.ts")).events;
 const exec: Load = async () => (await import("./commands/exec.ts")).exec;
 const imageInspect: Load = async () => (await import("./commands/inspect.ts")).inspectImages;
 const imageLs: Load = async () => (await import("./commands/image/ls.ts")).listImages;
+const imagePrune: Load = async () => (await import("./commands/image/prune.ts")).pruneImages;
 const imageRm: Load = async () => (await import("./commands/image/rm.ts")).removeImages;
 const info: Load = async () => (await import("./commands/info.ts")).info;
 const inspect: Load = async () => (await import("./commands/inspect.ts")).inspect;
@@ -18,6 +20,7 @@ const logs: Load = async () => (await import("./commands/logs.ts")).logs;
 const networkCreate: Load = async () => (await import("./commands/network/create.ts")).createNetwork;
 const networkInspect: Load = async () => (await import("./commands/inspect.ts")).inspectNetworks;
 const networkLs: Load = async () => (await import("./commands/network/ls.ts")).listNetworks;
+const networkPrune: Load = async () => (await import("./commands/network/prune.ts")).pruneNetworks;
 const networkRm: Load = async () => (await import("./commands/network/rm.ts")).removeNetworks;
 const pause: Load = async () => (await import("./commands/pause.ts")).pause;
 const port: Load = async () => (await import("./commands/port.ts")).port;
@@ -37,6 +40,8 @@ const version: Load = async () => (await import("./commands/version.ts")).versio
 const volumeCreate: Load = async () => (await import("./commands/volume/create.ts")).createVolume;
 const volumeInspect: Load = async () => (await import("./commands/inspect.ts")).inspectVolumes;
 const volumeLs: Load = async () => (await import("./commands/volume/ls.ts")).listVolumes;
+const systemPrune: Load = async () => (await import("./commands/system/prune.ts")).pruneSystem;
+const volumePrune: Load = async () => (await import("./commands/volume/prune.ts")).pruneVolumes;
 const volumeRm: Load = async () => (await import("./commands/volume/rm.ts")).removeVolumes;
 const wait: Load = async () => (await import("./commands/wait.ts")).wait;
 
@@ -93,7 +98,9 @@ export const GROUPS: Readonly<Record<string, Group>> = {
       ls: ps,
       pause,
       port,
+      prune: containerPrune,
       ps,
+      remove: rm,
       rename,
       restart,
       rm,
@@ -108,7 +115,16 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   },
   image: {
     summary: "Manage images",
-    commands: { inspect: imageInspect, list: imageLs, ls: imageLs, pull, remove: imageRm, rm: imageRm, tag },
+    commands: {
+      inspect: imageInspect,
+      list: imageLs,
+      ls: imageLs,
+      prune: imagePrune,
+      pull,
+      remove: imageRm,
+      rm: imageRm,
+      tag,
+    },
   },
   network: {
     summary: "Manage networks",
@@ -117,11 +133,12 @@ export const GROUPS: Readonly<Record<string, Group>> = {
       inspect: networkInspect,
       list: networkLs,
       ls: networkLs,
+      prune: networkPrune,
       remove: networkRm,
       rm: networkRm,
     },
   },
-  system: { summary: "Look at the daemon", commands: { events, info } },
+  system: { summary: "Look at the daemon", commands: { events, info, prune: systemPrune } },
   volume: {
     summary: "Manage volumes",
     commands: {
@@ -129,6 +146,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
       inspect: volumeInspect,
       list: volumeLs,
       ls: volumeLs,
+      prune: volumePrune,
       remove: volumeRm,
       rm: volumeRm,
     },

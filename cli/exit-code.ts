@@ -13,7 +13,9 @@ export const exitCode = {
   brokenPipe: 141,
 } as const;
 
-const FLAG_REASONS = /^(FLAG_|FLAGS_|FILE_UNREADABLE|CIDFILE_EXISTS|INPUT_NOT_TERMINAL|[A-Z_]+_INVALID$)/;
+/** A filter's value is the daemon's to judge, and Docker's exit code for what that refuses is 1. */
+const FLAG_REASONS =
+  /^(?!FILTER_VALUE_INVALID)(FLAG_|FLAGS_|FILE_UNREADABLE|CIDFILE_EXISTS|INPUT_NOT_TERMINAL|[A-Z_]+_INVALID$)/;
 
 /** Docker's exit codes for what a command failed with. */
 export function exitCodeOf(error: unknown, commandName: string): number {

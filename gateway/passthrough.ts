@@ -29,10 +29,10 @@ interface Method {
 
 /** What a client may call on a service itself. Steps of operations (Acquire, StartContainer …) are not for clients. */
 const ALLOWED = {
-  images: pick(ImagesService, "pull", "listImages", "inspectImage", "tagImage", "removeImage"),
+  images: pick(ImagesService, "pull", "listImages", "inspectImage", "tagImage", "removeImage", "pruneImages"),
   layers: pick(LayersService, "usage"),
-  networks: pick(NetworksService, "createNetwork", "listNetworks", "inspectNetwork", "removeNetwork"),
-  volumes: pick(VolumesService, "createVolume", "listVolumes", "inspectVolume", "removeVolume"),
+  networks: pick(NetworksService, "createNetwork", "listNetworks", "inspectNetwork", "removeNetwork", "pruneNetworks"),
+  volumes: pick(VolumesService, "createVolume", "listVolumes", "inspectVolume", "removeVolume", "pruneVolumes"),
   containers: pick(
     ContainersService,
     ...([

@@ -7,6 +7,7 @@ import { eventFilter } from "./events/filter.ts";
 import { mergeEvents } from "./events/merge.ts";
 import { createContainer } from "./operations/create-call.ts";
 import { gatewayStopping, runOperation } from "./operations/operation.ts";
+import { pruneContainers } from "./operations/prune.ts";
 import { removeKind } from "./operations/remove.ts";
 import { runContainer } from "./operations/run-call.ts";
 import { startKind } from "./operations/start.ts";
@@ -36,6 +37,7 @@ export function gatewayHandlers(deps: GatewayDeps): Handlers<typeof GatewayServi
         return { id: (await startContainer(request.ref, deps, signal)).id };
       }
     },
+    pruneContainers: (request, { signal }) => pruneContainers(request, deps, signal),
     events: async function* ({ since, until, filters, cursor }, { signal }) {
       const matches = eventFilter(filters);
       const ends = AbortSignal.any([signal, operations.stopping]);

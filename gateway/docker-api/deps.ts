@@ -14,7 +14,14 @@ import type { Logger } from "../../services/kit/telemetry/log.ts";
  */
 export type Engine = Pick<
   Handlers<typeof GatewayService>,
-  "createContainer" | "startContainer" | "removeContainer" | "restartContainer" | "events" | "info" | "version"
+  | "createContainer"
+  | "startContainer"
+  | "removeContainer"
+  | "pruneContainers"
+  | "restartContainer"
+  | "events"
+  | "info"
+  | "version"
 >;
 
 export interface DockerApiDeps {

@@ -6,6 +6,7 @@ import {
 } from "#proto/ctl/containers/v1/containers.ts";
 import { ContainerSpec } from "#proto/ctl/containers/v1/spec.ts";
 import { ImageConfig } from "#proto/ctl/images/v1/images.ts";
+import { directorySizeBytes } from "../kit/directory-size.ts";
 import { CtlError } from "../kit/errors.ts";
 import { watchEvents } from "../kit/grpc/events.ts";
 import { type Handlers, implement } from "../kit/grpc/handlers.ts";
@@ -28,7 +29,6 @@ import type { Removals, RemoveDeps } from "./remove.ts";
 import { rename } from "./rename.ts";
 import { restartContainer } from "./restart.ts";
 import { rootfsDirectories } from "./rootfs/overlay.ts";
-import { directorySizeBytes } from "./rootfs/size.ts";
 import { execBytes, execCall, parseExec } from "./service/exec.ts";
 import { containerMessage, dueMessage, parseDue, parseGiven, type ShownExtras } from "./service/messages.ts";
 import { imageDefaults, parseSpec, parseUpdate, rewish } from "./service/spec.ts";

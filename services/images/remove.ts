@@ -40,6 +40,21 @@ export async function removeImage(db: Database, reference: string, force: boolea
   });
 }
 
+/** Removes an image with all of its names, unless it is gone or somebody holds it: then nothing. */
+export async function removeUnheld(db: Database, id: string): Promise<Removal> {
+  return db.transaction(async (tx) => {
+    await lockImage(tx, id);
+    const row = await imageById(tx, id);
+    if (row === undefined || row.lease_count > 0) return { untagged: [], deleted: [], blobs: [] };
+    const untagged = (await removeTagsOf(tx, id)).map(familiar);
+    for (const name of untagged) await record(tx, db.schema, "untag", row, name);
+    const blobs = await blobsOf(tx, id);
+    await deleteImage(tx, id);
+    await record(tx, db.schema, "delete", row, id);
+    return { untagged, deleted: [id], blobs };
+  });
+}
+
 async function untag(tx: Db, found: FoundImage, row: ImageRow, force: boolean): Promise<string[]> {
   if (found.kind === "tag") {
     await removeTag(tx, found.name, found.tag);
@@ -50,7 +65,7 @@ async function untag(tx: Db, found: FoundImage, row: ImageRow, force: boolean): 
   return (await removeTagsOf(tx, row.id)).map(familiar);
 }
 
-function familiar(fullName: string): string {
+export function familiar(fullName: string): string {
   return familiarReference(parseReference(fullName));
 }
 

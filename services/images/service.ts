@@ -11,6 +11,7 @@ import { deleteBlobs } from "./collect.ts";
 import { findImage } from "./find.ts";
 import { acquire, type Holder, release, undoAcquire } from "./leases.ts";
 import { listImages } from "./list.ts";
+import { pruneImages } from "./prune.ts";
 import { removeImage } from "./remove.ts";
 import { imageMessage } from "./service/messages.ts";
 import { type PullCallDeps, pullCall } from "./service/pull.ts";
@@ -50,6 +51,13 @@ function imagesHandlers(deps: ImagesDeps): Handlers<typeof ImagesService> {
       await deleteBlobs(db, deps.paths, blobs);
       if (deleted.length > 0) deps.onUnused();
       return { untagged: [...untagged], deleted: [...deleted] };
+    },
+    pruneImages: async ({ filters, all, dryRun, withoutHolders }, { signal }) => {
+      const wish = { filters, all, isDryRun: dryRun, withoutHolders };
+      const { untagged, deleted, reclaimedBytes, blobs } = await pruneImages(wish, db, deps.node, signal);
+      await deleteBlobs(db, deps.paths, blobs);
+      if (!dryRun && deleted.length > 0) deps.onUnused();
+      return { untagged: [...untagged], deleted: [...deleted], reclaimedBytes };
     },
     watch: (request, { signal }) => watchEvents(feed, request, signal),
   };

@@ -13,6 +13,7 @@ import { sandboxOf } from "./host/bring-up.ts";
 import { openHost } from "./host.ts";
 import { inspect } from "./inspect.ts";
 import { list, NETWORK_FILTERS } from "./list.ts";
+import { pruneNetworks } from "./prune.ts";
 import { deactivate, release, undoAcquire } from "./release.ts";
 import { remove } from "./remove.ts";
 import { parseEndpoints, parsePorts } from "./requests/acquire-request.ts";
@@ -71,6 +72,9 @@ function handlers(deps: Deps, feed: EventFeed): Handlers<typeof NetworksService>
     },
     inspectNetwork: async ({ ref }) => ({ network: networkMessage(await inspect(ref, deps)) }),
     removeNetwork: async ({ ref, force }) => ({ id: await remove({ ref, force }, deps) }),
+    pruneNetworks: async ({ filters, dryRun, withoutHolders }, { signal }) => ({
+      removed: [...(await pruneNetworks({ filters, isDryRun: dryRun, withoutHolders }, deps, signal))],
+    }),
     acquire: async ({ holder, holderName, endpoints, ports }, { signal }) => {
       const wanted = { endpoints: parseEndpoints(endpoints), ports: parsePorts(ports) };
       const acquired = await acquire({ ...holderFrom(holder), holderName, ...wanted }, deps, signal);

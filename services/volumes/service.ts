@@ -12,6 +12,7 @@ import type { Deps } from "./deps.ts";
 import { inspect } from "./inspect.ts";
 import { list, VOLUME_FILTERS } from "./list.ts";
 import { parseMounts } from "./mounts/mount.ts";
+import { pruneVolumes } from "./prune.ts";
 import { release, undoAcquire } from "./references.ts";
 import { remove } from "./remove.ts";
 import { holderFrom, mountFrom, mountMessage, volumeMessage } from "./service/messages.ts";
@@ -36,6 +37,14 @@ export function volumesService(deps: Deps, feed: EventFeed): BoundService {
     },
     inspectVolume: async ({ ref }) => ({ volume: volumeMessage(await inspect(ref, deps), deps.drivers) }),
     removeVolume: async ({ ref, force }) => remove({ name: ref, force }, deps),
+    pruneVolumes: async ({ filters, all, dryRun, withoutHolders }, { signal }) => {
+      const { removed, reclaimedBytes } = await pruneVolumes(
+        { filters, all, isDryRun: dryRun, withoutHolders },
+        deps,
+        signal,
+      );
+      return { removed: [...removed], reclaimedBytes };
+    },
     acquire: async ({ holder, mounts }, { signal }) => {
       const acquired = await acquire(holderFrom(holder), parseMounts(mounts.map(mountFrom)), deps, signal);
       return { mounts: acquired.mounts.map(mountMessage), warnings: [...acquired.warnings] };

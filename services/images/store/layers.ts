@@ -143,6 +143,18 @@ export async function usage(db: Db, node: string): Promise<Usage> {
   return rows[0] ?? { layer_bytes: "0", blob_bytes: "0", image_count: 0, layer_count: 0 };
 }
 
+/** What the layers weigh to which no images but these refer. */
+export async function bytesOnlyOf(db: Db, node: string, imageIds: readonly string[]): Promise<number> {
+  const { rows } = await db.query<{ bytes: string }>(
+    `select coalesce(sum(disk_bytes), 0)::text as bytes from layers l
+      where node = $1
+        and exists (select from placed_layers p where p.node = l.node and p.name = l.name and p.image_id = any($2))
+        and not exists (select from placed_layers p where p.node = l.node and p.name = l.name and p.image_id <> all($2))`,
+    [node, imageIds],
+  );
+  return Number(rows[0]?.bytes ?? 0);
+}
+
 /**
  * Until the transaction ends: readers of one kind together, or one writer. Who places layers reads, who condemns unused
  * ones writes, so that none is placed in the moment in which it is condemned.

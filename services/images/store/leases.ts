@@ -16,6 +16,14 @@ export async function releaseLeases(db: Db, holder: string): Promise<void> {
   await db.query("delete from leases where holder = $1", [holder]);
 }
 
+/** Who holds what, by image. */
+export async function leaseHolders(db: Db): Promise<Map<string, string[]>> {
+  const { rows } = await db.query<{ image_id: string; holders: string[] }>(
+    "select image_id, array_agg(holder) as holders from leases group by image_id",
+  );
+  return new Map(rows.map(({ image_id, holders }) => [image_id, holders]));
+}
+
 export async function holdersOf(db: Db, imageId: string): Promise<string[]> {
   const { rows } = await db.query<{ holder: string }>(
     "select holder from leases where image_id = $1 order by created_at",

@@ -125,6 +125,15 @@ export interface NetworkConditions {
   readonly isBuiltIn?: boolean;
 }
 
+/** All but the engine's own, by name. */
+export async function customNetworks(db: Db, node: string): Promise<Network[]> {
+  const { rows } = await db.query<NetworkRow>(
+    `select ${NETWORK} from networks n where n.node = $1 and not n.is_built_in order by n.name`,
+    [node],
+  );
+  return rows.map(toNetwork);
+}
+
 /** By name, at most `limit` behind the name `after`. */
 export async function listNetworks(
   db: Db,

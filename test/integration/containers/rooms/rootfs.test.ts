@@ -8,7 +8,7 @@ import {
   unmountRootfs,
 } from "../../../../services/containers/rootfs/overlay.ts";
 import { shareRoot } from "../../../../services/containers/rootfs/shared-root.ts";
-import { directorySizeBytes } from "../../../../services/containers/rootfs/size.ts";
+import { directorySizeBytes } from "../../../../services/kit/directory-size.ts";
 import { bindMount, bindUnmount } from "../../../../services/kit/linux/mount.ts";
 import { readMountinfo } from "../../../../services/kit/linux/mountinfo.ts";
 import { eventually } from "../../../lab/eventually.ts";

@@ -4,7 +4,7 @@ import type { CreateNetworkRequest } from "#proto/ctl/networks/v1/networks.ts";
 import { IpamPool } from "#proto/ctl/networks/v1/networks.ts";
 import { CtlError } from "../../../../services/kit/errors.ts";
 import { served } from "./served.ts";
-import { bridge, CONTAINER_ID, dataVolume, NETWORK_ID, nginx } from "./specimens.ts";
+import { bridge, CONTAINER_ID, dataVolume, NETWORK_ID } from "./specimens.ts";
 
 describe("the Docker API's networks", () => {
   it("are listed without their containers and inspected with them", async () => {
@@ -163,29 +163,47 @@ describe("the Docker API's events", () => {
 });
 
 describe("the Docker API's prunes", () => {
-  it("remove what is unused and leave what is taken into use meanwhile", async () => {
-    const removed: string[] = [];
-    const stopped = (id: string) => nginx({ id, state: 6, sizeRwBytes: 10 });
+  it("pass Docker's filters on, and answer ids, names and bytes as Docker does", async () => {
+    const asked: object[] = [];
     await using docker = await served({
-      containers: {
-        listContainers: async () => ({ containers: [stopped("a"), nginx(), stopped("b")], nextPageToken: "" }),
-      },
       gateway: {
-        removeContainer: async ({ ref }) => {
-          if (ref === "b")
-            throw new CtlError("FAILED_PRECONDITION", { reason: "CONTAINER_RUNNING", what: "x", why: "y" });
-          removed.push(ref);
-          return { id: ref };
+        pruneContainers: async (request) => {
+          asked.push(request);
+          return { removed: ["a"], reclaimedBytes: 10 };
         },
       },
-      volumes: { listVolumes: async () => ({ volumes: [dataVolume()], nextPageToken: "" }) },
+      volumes: {
+        pruneVolumes: async ({ all }) => {
+          asked.push({ all });
+          return { removed: [], reclaimedBytes: 0 };
+        },
+      },
+      images: {
+        pruneImages: async () => ({ untagged: ["nginx:latest"], deleted: ["sha256:1"], reclaimedBytes: 7 }),
+      },
+      networks: { pruneNetworks: async () => ({ removed: ["net"] }) },
     });
-    const containers = await docker.call("POST", "/containers/prune");
+    const filters = encodeURIComponent('{"until":["1h"],"label!":["keep"]}');
+    const containers = await docker.call("POST", `/containers/prune?filters=${filters}`);
     expect(containers.json).to.deep.equal({ ContainersDeleted: ["a"], SpaceReclaimed: 10 });
-    expect(removed).to.deep.equal(["a"]);
     const volumes = await docker.call("POST", "/v1.50/volumes/prune");
-    expect(volumes.json, "a named volume stays").to.deep.equal({ VolumesDeleted: null, SpaceReclaimed: 0 });
-    const unknown = encodeURIComponent('{"until":["1h"]}');
-    expect((await docker.call("POST", `/containers/prune?filters=${unknown}`)).status).to.equal(400);
+    expect(volumes.json).to.deep.equal({ VolumesDeleted: null, SpaceReclaimed: 0 });
+    await docker.call("POST", "/v1.41/volumes/prune");
+    expect((await docker.call("POST", "/images/prune")).json).to.deep.equal({
+      ImagesDeleted: [{ Untagged: "nginx:latest" }, { Deleted: "sha256:1" }],
+      SpaceReclaimed: 7,
+    });
+    expect((await docker.call("POST", "/networks/prune")).json).to.deep.equal({ NetworksDeleted: ["net"] });
+    expect(asked).to.deep.equal([
+      {
+        filters: [
+          { key: "until", values: ["1h"] },
+          { key: "label!", values: ["keep"] },
+        ],
+        dryRun: false,
+      },
+      { all: false },
+      { all: true },
+    ]);
   });
 });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 const BLOCK_BYTES = 512;
 
 /**
- * What a directory takes on disk: blocks, each inode once. For a container's writable layer (`ps --size`); it walks, so
+ * What a directory takes on disk: blocks, each inode once. For a writable layer (`ps --size`) or a volume; it walks, so
  * never on a hot path. Files that vanish meanwhile count nothing.
  */
 export async function directorySizeBytes(path: string, signal: AbortSignal): Promise<number> {
