@@ -1,8 +1,8 @@
 import { statfsSync } from "node:fs";
+import { descriptorPath, type FileCalls, type FileTime } from "../../kit/linux/file-calls.ts";
 import { isErrno } from "../../kit/linux/libc.ts";
-import { corrupt } from "../tar/corrupt.ts";
-import type { BytePath, TarEntry } from "../tar/entry.ts";
-import { descriptorPath, type FileCalls, type FileTime } from "./file-calls.ts";
+import { corrupt } from "../../kit/tar/corrupt.ts";
+import type { BytePath, TarEntry } from "../../kit/tar/entry.ts";
 import { tooLarge } from "./limits.ts";
 import { isOverlayXattr } from "./whiteout.ts";
 

@@ -1,8 +1,8 @@
+import type { FileCalls } from "../../kit/linux/file-calls.ts";
 import { isErrno } from "../../kit/linux/libc.ts";
-import { corrupt } from "../tar/corrupt.ts";
-import { type BytePath, displayPath } from "../tar/entry.ts";
+import { corrupt } from "../../kit/tar/corrupt.ts";
+import { type BytePath, displayPath } from "../../kit/tar/entry.ts";
 import { checkPath, escapesRoot, prefixesOf } from "./entry-path.ts";
-import type { FileCalls } from "./file-calls.ts";
 import type { LayerLimits } from "./limits.ts";
 import type { LayerNotes } from "./notes.ts";
 import { setOpaque, type XattrFormat } from "./whiteout.ts";

@@ -1,8 +1,8 @@
 import { constants, copyFileSync } from "node:fs";
-import { corrupt } from "../tar/corrupt.ts";
-import { type BytePath, displayPath } from "../tar/entry.ts";
+import { descriptorPath, type FileCalls, type FileTime, S_IFMT } from "../../kit/linux/file-calls.ts";
+import { corrupt } from "../../kit/tar/corrupt.ts";
+import { type BytePath, displayPath } from "../../kit/tar/entry.ts";
 import { setXattrs } from "./attributes.ts";
-import { descriptorPath, type FileCalls, type FileTime, S_IFMT } from "./file-calls.ts";
 import type { LowerEntry } from "./lower-layers.ts";
 
 /**

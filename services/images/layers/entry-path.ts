@@ -1,6 +1,6 @@
 import { CtlError } from "../../kit/errors.ts";
-import { corrupt } from "../tar/corrupt.ts";
-import { type BytePath, displayPath } from "../tar/entry.ts";
+import { corrupt } from "../../kit/tar/corrupt.ts";
+import { type BytePath, displayPath } from "../../kit/tar/entry.ts";
 import { type LayerLimits, tooLarge } from "./limits.ts";
 
 const MAX_NAME_BYTES = 255;

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { CtlError, isCtlError } from "../../kit/errors.ts";
+import { decompress } from "../../kit/tar/decompress.ts";
+import { TarReader } from "../../kit/tar/reader.ts";
 import type { BlobIngest } from "../blobs/ingest.ts";
 import { type Digest, digestAlgorithm, digestFrom, digestMismatch } from "../digest.ts";
-import { TarReader } from "../tar/reader.ts";
-import { decompress } from "./decompress.ts";
 import type { ExtractedLayer, LayerExtractor } from "./extract.ts";
 import { type LayerLimits, tooLarge } from "./limits.ts";
 

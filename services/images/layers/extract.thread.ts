@@ -1,5 +1,5 @@
 import { isMainThread, parentPort } from "node:worker_threads";
-import { loadFileCalls } from "./file-calls.ts";
+import { loadFileCalls } from "../../kit/linux/file-calls.ts";
 import { runJob } from "./job-runner.ts";
 import type { JobMessage } from "./jobs.ts";
 

@@ -1,13 +1,21 @@
 import { closeSync, constants, openSync, rmSync } from "node:fs";
+import {
+  type Device,
+  descriptorPath,
+  type FileCalls,
+  NO_DEVICE,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFIFO,
+} from "../../kit/linux/file-calls.ts";
 import { isErrno, SyscallError, syscallFailure } from "../../kit/linux/libc.ts";
+import { corrupt } from "../../kit/tar/corrupt.ts";
+import { type BytePath, displayPath, type TarEntry } from "../../kit/tar/entry.ts";
+import type { TarSink } from "../../kit/tar/reader.ts";
 import { noSpace } from "../blobs/ingest.ts";
-import { corrupt } from "../tar/corrupt.ts";
-import { type BytePath, displayPath, type TarEntry } from "../tar/entry.ts";
-import type { TarSink } from "../tar/reader.ts";
 import { setFileAttributes, setNamedAttributes, timeOf } from "./attributes.ts";
 import { ConfinedRoot, type OpenDirectory } from "./confined-root.ts";
 import { cleanPath, joinPath, splitPath } from "./entry-path.ts";
-import { type Device, descriptorPath, type FileCalls, NO_DEVICE, S_IFBLK, S_IFCHR, S_IFIFO } from "./file-calls.ts";
 import { type LayerLimits, tooLarge } from "./limits.ts";
 import { LayerNotes, type MissingLinkTarget } from "./notes.ts";
 import { makeWhiteout, setOpaque, whiteoutName, type XattrFormat } from "./whiteout.ts";

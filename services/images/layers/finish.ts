@@ -1,13 +1,13 @@
 import { closeSync, constants, openSync, readdirSync } from "node:fs";
 import { CtlError } from "../../kit/errors.ts";
+import { descriptorPath, type FileCalls, type FileTime } from "../../kit/linux/file-calls.ts";
 import { isErrno, SyscallError, syscallFailure } from "../../kit/linux/libc.ts";
+import { corrupt } from "../../kit/tar/corrupt.ts";
+import { type BytePath, displayPath } from "../../kit/tar/entry.ts";
 import { isNoSpace, noSpace } from "../blobs/ingest.ts";
-import { corrupt } from "../tar/corrupt.ts";
-import { type BytePath, displayPath } from "../tar/entry.ts";
 import { ConfinedRoot } from "./confined-root.ts";
 import { copyAttributes, copyUp, timeOf } from "./copy-up.ts";
 import { joinPath, splitPath } from "./entry-path.ts";
-import { descriptorPath, type FileCalls, type FileTime } from "./file-calls.ts";
 import type { FinishJob } from "./jobs.ts";
 import { isWhiteout, LowerLayers } from "./lower-layers.ts";
 import { LayerNotes, type MissingLinkTarget } from "./notes.ts";

@@ -1,8 +1,8 @@
 import { abortError, raceSignal } from "../../kit/deadlines.ts";
 import { allOf } from "../../kit/parallel.ts";
+import type { BytePath } from "../../kit/tar/entry.ts";
 import type { Digest } from "../digest.ts";
 import type { Descriptor } from "../manifest.ts";
-import type { BytePath } from "../tar/entry.ts";
 import type { ExtractedLayer } from "./extract.ts";
 import type { ExtractionPool, RunningJob } from "./extraction-pool.ts";
 import type { FinishedLayer } from "./finish.ts";

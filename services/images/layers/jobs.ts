@@ -1,8 +1,8 @@
 import type { MessagePort } from "node:worker_threads";
 import { CtlError, type ErrorCode } from "../../kit/errors.ts";
+import type { BytePath } from "../../kit/tar/entry.ts";
 import type { ExpectedContent } from "../blobs/ingest.ts";
 import type { Digest } from "../digest.ts";
-import type { BytePath } from "../tar/entry.ts";
 import type { LayerLimits } from "./limits.ts";
 import type { MissingLinkTarget } from "./notes.ts";
 import type { XattrFormat } from "./whiteout.ts";

@@ -1,6 +1,6 @@
 import { type BigIntStats, closeSync, constants, openSync } from "node:fs";
-import type { BytePath } from "../tar/entry.ts";
-import { descriptorPath, type FileCalls } from "./file-calls.ts";
+import { descriptorPath, type FileCalls } from "../../kit/linux/file-calls.ts";
+import type { BytePath } from "../../kit/tar/entry.ts";
 import { overlayPrefix, type XattrFormat } from "./whiteout.ts";
 
 /** An entry as a container on these layers sees it: in the layer open at `fd`, at `path` (no symlink in its parents). */

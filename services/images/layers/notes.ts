@@ -1,5 +1,5 @@
-import type { BytePath } from "../tar/entry.ts";
-import type { FileTime } from "./file-calls.ts";
+import type { FileTime } from "../../kit/linux/file-calls.ts";
+import type { BytePath } from "../../kit/tar/entry.ts";
 
 /** A hard link whose target this layer does not hold: a lower one should. Paths are below the layer's root. */
 export interface MissingLinkTarget {

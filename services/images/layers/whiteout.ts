@@ -1,6 +1,6 @@
-import { corrupt } from "../tar/corrupt.ts";
-import { type BytePath, displayPath } from "../tar/entry.ts";
-import { descriptorPath, type FileCalls, NO_DEVICE, S_IFCHR } from "./file-calls.ts";
+import { descriptorPath, type FileCalls, NO_DEVICE, S_IFCHR } from "../../kit/linux/file-calls.ts";
+import { corrupt } from "../../kit/tar/corrupt.ts";
+import { type BytePath, displayPath } from "../../kit/tar/entry.ts";
 
 /**
  * Where overlayfs looks for its marks: `trusted` as root, `user` for mounts with the option userxattr. See the kernel's

@@ -1,9 +1,9 @@
 import { lstat, mkdir, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
-import { loadFileCalls } from "../../../../services/images/layers/file-calls.ts";
 import { finishExtracted } from "../../../../services/images/layers/finish.ts";
 import { DEFAULT_LAYER_LIMITS } from "../../../../services/images/layers/limits.ts";
+import { loadFileCalls } from "../../../../services/kit/linux/file-calls.ts";
 import { characterDevice, directory, fifo, file, hardlink, symlink, type TarMember, tar } from "../../../lab/tar.ts";
 import { type TemporaryDirectory, temporaryDirectory } from "../../../lab/temporary-directory.ts";
 import { extract, tree } from "./tree.ts";

@@ -1,9 +1,9 @@
 import { lstat, readdir, readFile, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { type ExtractedLayer, LayerExtractor } from "../../../../services/images/layers/extract.ts";
-import { loadFileCalls } from "../../../../services/images/layers/file-calls.ts";
 import { DEFAULT_LAYER_LIMITS, type LayerLimits } from "../../../../services/images/layers/limits.ts";
-import { TarReader } from "../../../../services/images/tar/reader.ts";
+import { loadFileCalls } from "../../../../services/kit/linux/file-calls.ts";
+import { TarReader } from "../../../../services/kit/tar/reader.ts";
 import { readXattrs } from "./xattrs.ts";
 
 const calls = loadFileCalls();

@@ -1,4 +1,4 @@
-import { loadFileCalls } from "../../../../services/images/layers/file-calls.ts";
+import { loadFileCalls } from "../../../../services/kit/linux/file-calls.ts";
 
 const calls = loadFileCalls();
 

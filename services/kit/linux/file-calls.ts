@@ -1,7 +1,7 @@
 import { type BigIntStats, constants, lstatSync } from "node:fs";
 import koffi from "koffi";
-import { lastErrno, loadLibc, SyscallError } from "../../kit/linux/libc.ts";
 import { type BytePath, displayPath } from "../tar/entry.ts";
+import { lastErrno, loadLibc, SyscallError } from "./libc.ts";
 
 /** Seconds and nanoseconds since 1970, the second part never negative. */
 export interface FileTime {

@@ -1,4 +1,4 @@
-import { CtlError } from "../../kit/errors.ts";
+import { CtlError } from "../errors.ts";
 
 /** The archive is not what its format allows: INVALID_ARGUMENT LAYER_CORRUPT. `why` completes "cannot read the layer: ". */
 export function corrupt(why: string, cause?: unknown): CtlError {

@@ -1,6 +1,6 @@
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { expect } from "chai";
-import { compressionOf, decompress } from "../../../../services/images/layers/decompress.ts";
+import { compressionOf, decompress } from "../../../../services/kit/tar/decompress.ts";
 import { rejection } from "../../../lab/rejection.ts";
 
 const CONTENT = Buffer.from("some content, ".repeat(50_000));

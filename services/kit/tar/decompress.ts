@@ -1,8 +1,8 @@
 import { Readable, type Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createZstdDecompress } from "node:zlib";
-import { CtlError } from "../../kit/errors.ts";
-import { corrupt } from "../tar/corrupt.ts";
+import { CtlError } from "../errors.ts";
+import { corrupt } from "./corrupt.ts";
 
 export type Compression = "none" | "gzip" | "zstd";
 

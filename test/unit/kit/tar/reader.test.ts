@@ -3,8 +3,8 @@ import { symlink as makeSymlink, mkdir, open, readFile, truncate, writeFile } fr
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect } from "chai";
-import type { TarEntry } from "../../../../services/images/tar/entry.ts";
-import { TarReader, type TarSink } from "../../../../services/images/tar/reader.ts";
+import type { TarEntry } from "../../../../services/kit/tar/entry.ts";
+import { TarReader, type TarSink } from "../../../../services/kit/tar/reader.ts";
 import {
   directory,
   file,
