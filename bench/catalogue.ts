@@ -11,6 +11,7 @@ const DOCKER = ["docker.io", "iptables"];
 export const BENCHES: Readonly<Record<string, BenchFacts>> = {
   "run-latency": { question: "How long does `run --rm busybox true` take, against Docker?", packages: DOCKER },
   ps: { question: "How long does `ps` take, against Docker?", packages: DOCKER },
+  "ps-many": { question: "Does `ps -a` of 1,000 containers take twice as long as of ten?", packages: [] },
   memory: { question: "How much memory do the idle daemons hold, against dockerd and containerd?", packages: DOCKER },
   "run-commits": { question: "How many transactions that write does a `run` cost?", packages: [] },
   pull: { question: "How long does a pull of eight layers take, against Docker?", packages: DOCKER },

@@ -39,9 +39,12 @@ export const ps = command({
   },
 });
 
+/** The most that there is: each page is a question of its own. */
+const PAGE_SIZE = 5_000;
+
 function list({ daemon }: Context, wanted: Partial<ListContainersRequest>): Promise<Container[]> {
   return allPages(async (pageToken) => {
-    const request = ListContainersRequest.fromPartial({ ...wanted, pageToken });
+    const request = ListContainersRequest.fromPartial({ ...wanted, pageToken, pageSize: PAGE_SIZE });
     const { containers, nextPageToken } = await daemon.unary(ContainersService.listContainers, request);
     return { items: containers, nextPageToken };
   });

@@ -39,32 +39,47 @@ export function containerShape(withSize: boolean): RowShape {
 
 export function containerRow(container: Container, now: number, isWhole: boolean): Row {
   const { id, name, path, args, spec, ports, state } = container;
-  const labels = { ...container.imageConfig?.labels, ...spec?.labels };
   const line = [path, ...args].join(" ");
-  const mounts = container.mounts.map((mount) => mount.name || mount.source);
   const isRunning = state === ContainerState.RUNNING || state === ContainerState.PAUSED;
   return {
     ID: isWhole ? id : shortId(id),
     Image: spec?.image ?? "",
     Command: quoted(isWhole ? line : ellipsis(line, 20)),
-    // asked for seldom, and the first local time costs the loading of the zone
+    RunningFor: humanAgo(toDate(container.created), now),
+    Ports: isRunning ? portsColumn(ports, exposedPorts(container)) : "",
+    Status: statusText(container, now),
+    Names: name,
+    // what is asked for seldom is made only then: a list may have thousands
     get CreatedAt() {
       return goTime(toDate(container.created));
     },
-    RunningFor: humanAgo(toDate(container.created), now),
-    Ports: isRunning ? portsColumn(ports, exposedPorts(container)) : "",
-    State: STATE_NAMES[state] ?? "",
-    Status: statusText(container, now),
-    Size: sizeText(container),
-    Names: name,
-    Labels: Object.entries(labels)
-      .map(([key, value]) => `${key}=${value}`)
-      .join(","),
-    Label: (key) => labels[key] ?? "",
-    Mounts: mounts.map((mount) => (isWhole ? mount : ellipsis(mount, 15))).join(","),
-    LocalVolumes: String(container.mounts.filter((mount) => mount.driver === "local").length),
-    Networks: container.endpoints.map((endpoint) => endpoint.networkName).join(","),
+    get State() {
+      return STATE_NAMES[state] ?? "";
+    },
+    get Size() {
+      return sizeText(container);
+    },
+    get Labels() {
+      return Object.entries(labelsOf(container))
+        .map(([key, value]) => `${key}=${value}`)
+        .join(",");
+    },
+    Label: (key) => labelsOf(container)[key] ?? "",
+    get Mounts() {
+      const mounts = container.mounts.map((mount) => mount.name || mount.source);
+      return mounts.map((mount) => (isWhole ? mount : ellipsis(mount, 15))).join(",");
+    },
+    get LocalVolumes() {
+      return String(container.mounts.filter((mount) => mount.driver === "local").length);
+    },
+    get Networks() {
+      return container.endpoints.map((endpoint) => endpoint.networkName).join(",");
+    },
   };
+}
+
+function labelsOf({ imageConfig, spec }: Container): Readonly<Record<string, string>> {
+  return { ...imageConfig?.labels, ...spec?.labels };
 }
 
 function exposedPorts({ imageConfig, spec }: Container): string[] {
@@ -74,12 +89,11 @@ function exposedPorts({ imageConfig, spec }: Container): string[] {
 /** Docker's words: "Up 3 minutes (Paused)", "Exited (0) 5 seconds ago". */
 export function statusText(container: Container, now: number): string {
   const { state, exitCode = 0 } = container;
-  const up = `Up ${humanDuration(now - toDate(container.started).getTime())}`;
   switch (state) {
     case ContainerState.RUNNING:
-      return up + healthText(container);
+      return upText(container, now) + healthText(container);
     case ContainerState.PAUSED:
-      return `${up} (Paused)`;
+      return `${upText(container, now)} (Paused)`;
     case ContainerState.RESTARTING:
       return `Restarting (${exitCode}) ${humanAgo(toDate(container.finished), now)}`;
     case ContainerState.REMOVING:
@@ -93,6 +107,10 @@ export function statusText(container: Container, now: number): string {
   }
 }
 
+function upText({ started }: Container, now: number): string {
+  return `Up ${humanDuration(now - toDate(started).getTime())}`;
+}
+
 function healthText({ health }: Container): string {
   const words: Readonly<Record<number, string>> = {
     [HealthStatus.STARTING]: " (health: starting)",
@@ -102,8 +120,11 @@ function healthText({ health }: Container): string {
   return health === undefined ? "" : (words[health.status] ?? "");
 }
 
-function sizeText({ sizeRwBytes }: Container): string {
-  return sizeRwBytes === undefined ? "" : humanSize(sizeRwBytes, 3);
+/** What it has written, and in brackets that and its image. */
+function sizeText({ sizeRwBytes, sizeRootBytes }: Container): string {
+  if (sizeRwBytes === undefined) return "";
+  const written = humanSize(sizeRwBytes, 3);
+  return sizeRootBytes === undefined ? written : `${written} (virtual ${humanSize(sizeRootBytes, 3)})`;
 }
 
 /** Go's strconv.Quote, as far as commands need it. */

@@ -54,6 +54,7 @@ export function goTime(date: Date): string {
 
 /** At most so many characters, the last of them an ellipsis when it was cut. */
 export function ellipsis(text: string, most: number): string {
+  if (text.length <= most) return text; // never fewer units than characters
   const characters = [...text];
   return characters.length <= most ? text : `${characters.slice(0, most - 1).join("")}…`;
 }

@@ -1,10 +1,11 @@
 import type { Db } from "../kit/database.ts";
 import { CtlError } from "../kit/errors.ts";
 import { type Filters, parseFilters } from "../kit/filters.ts";
+import { type Page, pageOf } from "../kit/grpc/page.ts";
 import { findContainer } from "./find.ts";
 import { shownHealth } from "./health/verdict.ts";
-import { allContainers, type ContainerRow, upContainers } from "./store/containers.ts";
-import { healthOf, type RecordedHealth } from "./store/health.ts";
+import { type ContainerState, isUp } from "./lifecycle.ts";
+import { createdUsOf, type ListedRow, type ListedVersion, listedRows, listedVersions } from "./store/listing.ts";
 
 /** Docker's states as `--filter status=` spells them. */
 const STATES = ["created", "running", "paused", "restarting", "removing", "exited", "dead"] as const;
@@ -24,15 +25,10 @@ const SHAPE = {
   before: "text",
   since: "text",
   "is-task": "boolean",
+  isolation: "text",
 } as const;
 
 type ListFilters = Filters<typeof SHAPE>;
-
-export interface ListedContainer {
-  readonly row: ContainerRow;
-  /** Undefined: it has no health check. */
-  readonly health: RecordedHealth | undefined;
-}
 
 export interface ListWish {
   readonly all: boolean;
@@ -40,76 +36,117 @@ export interface ListWish {
   readonly filters: readonly { readonly key: string; readonly values: readonly string[] }[];
 }
 
+export interface ListDeps {
+  readonly db: Db;
+  readonly node: string;
+  /** Ports that the image or the caller tells of, from a row's summary: `80/tcp`. */
+  readonly exposedPorts: (row: ListedRow) => readonly string[];
+}
+
+const UP: readonly ContainerState[] = ["running", "paused", "restarting"];
+const SHOWN: readonly ContainerState[] = ["created", "exited", ...UP];
+
 /**
- * `ps`: containers, newest first. One query of this service's own rows, whatever the number of containers.
+ * `ps`: a page of containers, newest first. One or two queries of this service's own rows, whatever the number of containers.
  * Throws INVALID_ARGUMENT FILTER_UNKNOWN, FILTER_VALUE_INVALID; NOT_FOUND CONTAINER_NOT_FOUND (before, since).
  */
-export async function listContainers(db: Db, node: string, wish: ListWish): Promise<ListedContainer[]> {
+export async function listContainers(
+  wish: ListWish,
+  page: Page<readonly [string, string]>,
+  deps: ListDeps,
+): Promise<{ items: readonly ListedVersion[]; nextPageToken: string }> {
   const filters = parseFilters(wish.filters, SHAPE);
-  const seesAll = wish.all || wish.last > 0 || filters.status !== undefined || filters.exited !== undefined;
-  const rows = (seesAll ? await allContainers(db, node) : await upContainers(db, node)).filter(
-    (row) => row.state !== "removing" || filters.status?.includes("removing") === true,
-  );
-  const [before, since] = [await positionOf(db, filters.before), await positionOf(db, filters.since)];
-  const health = await healthOf(
-    db,
-    rows.flatMap((row) => (row.spec.healthcheck === undefined ? [] : [row.id])),
-  );
-  const matching = rows
-    .filter(
-      (row) =>
-        (before === undefined || row.created_at < before) &&
-        (since === undefined || row.created_at > since) &&
-        matches(row, filters, health.get(row.id)),
-    )
-    .map((row) => ({ row, health: health.get(row.id) }));
-  return wish.last > 0 ? matching.slice(0, wish.last) : matching;
+  const { label, status, exited, before, since, ...others } = filters;
+  const seesAll = wish.all || wish.last > 0 || status !== undefined || exited !== undefined;
+  const isFiltered =
+    Object.keys(others).length > 0 || before !== undefined || since !== undefined || exited !== undefined;
+  const [createdUs, id] = page.after ?? [];
+  const range = {
+    states: seesAll ? (status?.filter((one) => one !== "dead") ?? SHOWN) : UP,
+    label,
+    after: createdUs === undefined || id === undefined ? undefined : { createdUs: Number(createdUs), id },
+    limit: isFiltered || wish.last > 0 ? undefined : page.size + 1,
+  };
+  const listed = await listedVersions(deps.db, deps.node, range);
+  const matching = isFiltered ? await matchingRows(listed, filters, deps) : listed;
+  const wanted = wish.last > 0 ? matching.slice(0, wish.last) : matching;
+  return pageOf(wanted, page, (row) => [String(row.created_us), row.id]);
 }
 
-async function positionOf(db: Db, references: readonly string[] | undefined): Promise<Date | undefined> {
+async function matchingRows(
+  listed: readonly ListedVersion[],
+  filters: ListFilters,
+  deps: ListDeps,
+): Promise<ListedVersion[]> {
+  const [before, since] = [await createdUs(deps.db, filters.before), await createdUs(deps.db, filters.since)];
+  const rows = new Map(
+    (
+      await listedRows(
+        deps.db,
+        listed.map(({ id }) => id),
+      )
+    ).map((row) => [row.id, row]),
+  );
+  const inOrder = listed.flatMap(({ id }) => rows.get(id) ?? []);
+  return inOrder.filter(
+    (row) =>
+      (before === undefined || row.created_us < before) &&
+      (since === undefined || row.created_us > since) &&
+      matches(row, filters, deps),
+  );
+}
+
+async function createdUs(db: Db, references: readonly string[] | undefined): Promise<number | undefined> {
   const reference = references?.at(-1);
-  return reference === undefined ? undefined : (await findContainer(db, reference)).created_at;
+  return reference === undefined ? undefined : createdUsOf(db, (await findContainer(db, reference)).id);
 }
 
-function healthWord(row: ContainerRow, known: RecordedHealth | undefined) {
-  return known === undefined || row.run === 0 ? "none" : shownHealth(row.state, known.status);
+function healthWord({ health, run, state }: ListedRow) {
+  return health === null || run === 0 ? "none" : shownHealth(state, health);
 }
 
-function matches(row: ContainerRow, filters: ListFilters, known: RecordedHealth | undefined): boolean {
-  const { id, name, label, status, ancestor, exited, health, publish } = filters;
+function matches(row: ListedRow, filters: ListFilters, deps: ListDeps): boolean {
+  const { id, name, ancestor, exited, health } = filters;
   if (id !== undefined && !id.some((prefix) => row.id.startsWith(prefix))) return false;
   if (name !== undefined && !name.some((pattern) => isNamed(row.name, pattern))) return false;
-  if (label !== undefined && !hasLabels(row.labels, label)) return false;
-  if (status !== undefined && !status.some((state) => state === row.state)) return false;
   if (ancestor !== undefined && !ancestor.some((image) => isMadeFrom(row, image))) return false;
   if (exited !== undefined && !exited.some((code) => isExitedWith(row, code))) return false;
-  if (health !== undefined && !health.some((one) => one === healthWord(row, known))) return false;
+  if (health !== undefined && !health.some((one) => one === healthWord(row))) return false;
   if (filters["is-task"] === true) return false;
-  return matchesGiven(row, filters, publish);
+  if (filters.isolation?.every((one) => one !== "")) return false;
+  return matchesGiven(row, filters, deps);
 }
 
 /** Filters on what the container was given at its last start. */
-function matchesGiven(
-  row: ContainerRow,
-  { network, volume, expose }: ListFilters,
-  publish: ListFilters["publish"],
-): boolean {
-  if (network === undefined && volume === undefined && publish === undefined && expose === undefined) return true;
-  const { endpoints = [], mounts = [], ports = [] } = row.given ?? {};
+function matchesGiven(row: ListedRow, { network, volume, publish, expose }: ListFilters, deps: ListDeps): boolean {
+  const { endpoints = [], mounts = [] } = row.given ?? {};
   if (network?.every((wanted) => !endpoints.some((e) => e.networkName === wanted || e.networkId.startsWith(wanted))))
     return false;
   if (volume?.every((wanted) => !mounts.some((m) => m.name === wanted || m.mount.target === wanted))) return false;
-  const numbers = ports.map((port) => ({ ...port, key: `${port.hostPort}/${port.protocol}` }));
-  if (publish?.every((wanted) => !numbers.some((port) => port.key === portKey(wanted)))) return false;
-  return expose?.every((wanted) => !ports.some((p) => `${p.containerPort}/${p.protocol}` === portKey(wanted))) !== true;
+  if (publish === undefined && expose === undefined) return true;
+  return hasPort(row, publish ?? [], expose ?? [], deps);
 }
 
-function portKey(text: string): string {
-  if (!/^\d{1,5}(\/(tcp|udp|sctp))?$/.test(text)) throw badValue("publish", text);
-  return text.includes("/") ? text : `${text}/tcp`;
+/** Of the ports that it has now, one is published, or one exposed, as asked: Docker asks for either. */
+function hasPort(row: ListedRow, publish: readonly string[], expose: readonly string[], deps: ListDeps): boolean {
+  const published = publish.flatMap((text) => portKeys("publish", text));
+  const exposed = expose.flatMap((text) => portKeys("expose", text));
+  if (!isUp(row.state)) return false;
+  const ports = row.given?.ports ?? [];
+  if (ports.some((port) => published.includes(`${port.hostPort}/${port.protocol}`))) return true;
+  const told = [...ports.map((port) => `${port.containerPort}/${port.protocol}`), ...deps.exposedPorts(row)];
+  return told.some((port) => exposed.includes(port));
 }
 
-function isExitedWith(row: ContainerRow, code: string): boolean {
+/** `80`, `80/udp` and `80-85/tcp`. */
+function portKeys(filter: string, text: string): string[] {
+  const [, from = "", to = from, protocol = "tcp"] = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp|sctp))?$/.exec(text) ?? [];
+  const [first, last] = [Number(from), Number(to)];
+  if (from === "" || last < first || last > 65_535) throw badValue(filter, text);
+  return Array.from({ length: last - first + 1 }, (_, index) => `${first + index}/${protocol}`);
+}
+
+function isExitedWith(row: ListedRow, code: string): boolean {
   if (!/^\d{1,3}$/.test(code)) throw badValue("exited", code);
   return row.state === "exited" && row.exit_code === Number(code);
 }
@@ -124,15 +161,10 @@ function isNamed(name: string, pattern: string): boolean {
   }
 }
 
-function isMadeFrom(row: ContainerRow, image: string): boolean {
+function isMadeFrom(row: ListedRow, image: string): boolean {
   const plain = image.replace(/^sha256:/, "");
   const isId = /^[0-9a-f]{4,64}$/.test(plain) && row.image_id.startsWith(`sha256:${plain}`);
   return isId || row.image === image || row.image === `${image}:latest` || `${row.image}:latest` === image;
-}
-
-function hasLabels(labels: Readonly<Record<string, string>>, filter: NonNullable<ListFilters["label"]>): boolean {
-  const hasKeys = filter.keys.every((key) => key in labels);
-  return hasKeys && filter.pairs.every((pair) => Object.entries(pair).every(([key, value]) => labels[key] === value));
 }
 
 function badValue(filter: string, value: string): CtlError {

@@ -1,17 +1,16 @@
 import {
-  ContainersService,
   type CreateContainerRequest,
   ExecSpec,
   WaitCondition as WaitCode,
 } from "#proto/ctl/containers/v1/containers.ts";
 import { ContainerSpec } from "#proto/ctl/containers/v1/spec.ts";
 import { ImageConfig } from "#proto/ctl/images/v1/images.ts";
-import { directorySizeBytes } from "../kit/directory-size.ts";
 import { CtlError } from "../kit/errors.ts";
 import { watchEvents } from "../kit/grpc/events.ts";
 import { type Handlers, implement } from "../kit/grpc/handlers.ts";
-import { pageOf, parsePage } from "../kit/grpc/page.ts";
+import { parsePage } from "../kit/grpc/page.ts";
 import type { BoundService } from "../kit/grpc/server.ts";
+import { inParallel } from "../kit/parallel.ts";
 import type { EventFeed } from "../kit/watch.ts";
 import { commandOf } from "./bundle/command.ts";
 import { linuxResources } from "./cgroups/limits.ts";
@@ -28,8 +27,10 @@ import { prepareContainer } from "./prepare.ts";
 import type { Removals, RemoveDeps } from "./remove.ts";
 import { rename } from "./rename.ts";
 import { restartContainer } from "./restart.ts";
-import { rootfsDirectories } from "./rootfs/overlay.ts";
+import { type ContainerSize, ContainerSizes } from "./rootfs/sizes.ts";
 import { execBytes, execCall, parseExec } from "./service/exec.ts";
+import { ListedBytes } from "./service/listed-bytes.ts";
+import { exposedPortsOf, LISTING_SERVICE, listedBytes, summaryOf, withSummaries } from "./service/listing.ts";
 import { containerMessage, dueMessage, parseDue, parseGiven, type ShownExtras } from "./service/messages.ts";
 import { imageDefaults, parseSpec, parseUpdate, rewish } from "./service/spec.ts";
 import { attachCall, logsCall } from "./service/streams.ts";
@@ -39,9 +40,12 @@ import { type ContainerRow, countStates } from "./store/containers.ts";
 import { clearSandbox, clearWantStart, dueContainers } from "./store/due.ts";
 import { execIdsOf } from "./store/execs.ts";
 import { healthOf } from "./store/health.ts";
+import { type ListedRow, type ListedVersion, layersOf, listedRows } from "./store/listing.ts";
 import { topContainer } from "./top.ts";
 import { updateContainer } from "./update.ts";
 import { type WaitCondition, waitContainer } from "./wait.ts";
+
+const WEIGHED_AT_ONCE = 4;
 
 export interface ContainersDeps extends StartDeps, RemoveDeps {
   readonly node: string;
@@ -52,11 +56,11 @@ export interface ContainersDeps extends StartDeps, RemoveDeps {
 }
 
 export function containersServices(deps: ContainersDeps): BoundService[] {
-  return [{ definition: ContainersService, implementation: implement(ContainersService, handlers(deps), deps.log) }];
+  return [{ definition: LISTING_SERVICE, implementation: implement(LISTING_SERVICE, handlers(deps), deps.log) }];
 }
 
 /** The gRPC surface: requests become narrow types here, and rows become messages. */
-function handlers(deps: ContainersDeps): Handlers<typeof ContainersService> {
+function handlers(deps: ContainersDeps): Handlers<typeof LISTING_SERVICE> {
   return { ...lifecycleHandlers(deps), ...viewHandlers(deps), ...streamHandlers(deps) };
 }
 
@@ -114,22 +118,19 @@ function lifecycleHandlers(deps: ContainersDeps) {
       else if (wanted === "start") await clearWantStart(db, ref);
       return {};
     },
-  } satisfies Partial<Handlers<typeof ContainersService>>;
+  } satisfies Partial<Handlers<typeof LISTING_SERVICE>>;
 }
 
 function viewHandlers({ db, host, node, feed }: ContainersDeps) {
+  const sizes = new ContainerSizes(host.root);
+  const known = new ListedBytes();
   return {
     waitContainer: async ({ ref, condition }, { signal }) =>
       waitContainer(db, feed, ref, parseCondition(condition), signal),
     listContainers: async (request, { signal }) => {
-      const page = parsePage<readonly [string]>(request, 1);
-      const rows = await listContainers(db, node, request);
-      const from = page.after === undefined ? 0 : rows.findIndex(({ row }) => row.id === page.after?.[0]) + 1;
-      const { items, nextPageToken } = pageOf(rows.slice(from), page, ({ row }) => [row.id]);
-      const containers = await Promise.all(
-        items.map(({ row, health }) => shown(row, { health }, request.withSize, signal)),
-      );
-      return { containers, nextPageToken };
+      const page = parsePage<readonly [string, string]>(request, 2);
+      const { items, nextPageToken } = await listContainers(request, page, { db, node, exposedPorts: exposedPortsOf });
+      return { containers: await shownInList(items, request.withSize, signal), nextPageToken };
     },
     inspectContainer: async ({ ref, withSize }, { signal }) => {
       const row = await findContainer(db, ref);
@@ -163,18 +164,37 @@ function viewHandlers({ db, host, node, feed }: ContainersDeps) {
         ...(host.facts.hasSeccomp ? ["name=seccomp,profile=builtin"] : []),
       ],
     }),
-  } satisfies Partial<Handlers<typeof ContainersService>>;
+  } satisfies Partial<Handlers<typeof LISTING_SERVICE>>;
+
+  /** One that is gone since it was found is left out. */
+  async function shownInList(listed: readonly ListedVersion[], withSize: boolean, signal: AbortSignal) {
+    const isKnown = ({ id, version }: ListedVersion) => !withSize && known.find(id, version) !== undefined;
+    const others = listed.filter((one) => !isKnown(one)).map(({ id }) => id);
+    const rows = await withSummaries(db, await listedRows(db, others));
+    const weights = withSize ? await weigh(rows, signal) : new Map<string, ContainerSize>();
+    const made = new Map(rows.map((row) => [row.id, listedBytes(row, weights.get(row.id))]));
+    for (const { id, version } of withSize ? [] : rows) known.keep(id, version, made.get(id) ?? new Uint8Array());
+    return listed.flatMap(({ id, version }) => made.get(id) ?? known.find(id, version) ?? []);
+  }
+
+  async function weigh(rows: readonly ListedRow[], signal: AbortSignal): Promise<Map<string, ContainerSize>> {
+    const sized = await layersOf(
+      db,
+      rows.map(({ id }) => id),
+    );
+    return new Map(
+      await inParallel(sized, async (one, s) => [one.id, await sizes.of(one, s)] as const, signal, WEIGHED_AT_ONCE),
+    );
+  }
 
   async function shown(
     row: ContainerRow,
-    extras: Omit<ShownExtras, "paths" | "sizeRwBytes">,
+    extras: Omit<ShownExtras, "paths" | "size">,
     withSize: boolean,
     signal: AbortSignal,
   ) {
     const paths = containerPaths(host.root, row.id);
-    const upper = rootfsDirectories(paths.bundle).upper;
-    const sizeRwBytes = withSize ? await directorySizeBytes(upper, signal) : undefined;
-    return containerMessage(row, { ...extras, paths, ...(sizeRwBytes === undefined ? {} : { sizeRwBytes }) });
+    return containerMessage(row, { ...extras, paths, size: withSize ? await sizes.of(row, signal) : undefined });
   }
 }
 
@@ -190,7 +210,7 @@ function streamHandlers(deps: ContainersDeps) {
     },
     exec: (requests, { signal }) => execCall(requests, deps, signal),
     watch: (request, { signal }) => watchEvents(feed, request, signal),
-  } satisfies Partial<Handlers<typeof ContainersService>>;
+  } satisfies Partial<Handlers<typeof LISTING_SERVICE>>;
 }
 
 async function create(request: CreateContainerRequest, { db, node, host }: ContainersDeps) {
@@ -199,6 +219,7 @@ async function create(request: CreateContainerRequest, { db, node, host }: Conta
   const imageConfig = image.config ?? ImageConfig.fromPartial({});
   const spec = parseSpec(wish, imageConfig);
   const { warnings } = linuxResources(spec.resources, host.limits);
+  const command = commandOf(spec, imageDefaults(imageConfig));
   const name = await createContainer(
     db,
     {
@@ -212,7 +233,8 @@ async function create(request: CreateContainerRequest, { db, node, host }: Conta
       image_id: image.id,
       image_digest: image.manifestDigest,
       image_config: Buffer.from(ImageConfig.encode(imageConfig).finish()),
-      command: commandOf(spec, imageDefaults(imageConfig)),
+      command,
+      summary: summaryOf({ id, imageId: image.id, command, spec: wish, imageConfig }),
       restart_mode: spec.restart.mode,
       restart_max: spec.restart.mode === "on-failure" ? spec.restart.maxRetries : 0,
       auto_remove: spec.autoRemove,

@@ -109,6 +109,42 @@ describe("a container's life", () => {
       expect(await filtered("ancestor=busybox", "name=db")).to.deep.equal(["db"]);
       expect(await filtered("status=exited", "status=running")).to.deep.equal(["db", "web-1", "web-2"]);
       expect(await engine.fails(1, "ps", "--filter", "colour=blue")).to.match(/colour/);
+      expect(await filtered("before=db")).to.deep.equal(["web-1", "web-2"]);
+      expect(await filtered("since=web-1")).to.deep.equal(["db", "web-2"]);
+      expect(await filtered("network=bridge", "status=running")).to.deep.equal(["db", "web-1"]);
+    });
+
+    it("by ports and volumes; the newest ones alone; with their sizes", async () => {
+      const flags = ["-p", "127.0.0.1::80", "--expose", "90/udp", "-v", "/data"];
+      await engine.ok(
+        "run",
+        "-d",
+        "--name",
+        "web",
+        ...flags,
+        "busybox",
+        "sh",
+        "-c",
+        "head -c 1m /dev/zero > /file; sleep 60",
+      );
+      await engine.ok("create", "--name", "down", "busybox", "true");
+      const filtered = (filter: string) => names("--filter", filter);
+      for (const filter of ["expose=80", "expose=79-81/tcp", "expose=90/udp", "volume=/data"]) {
+        expect(await filtered(filter), filter).to.deep.equal(["web"]);
+      }
+      expect(await filtered("publish=80")).to.deep.equal([]);
+      expect(await engine.fails(1, "ps", "--filter", "publish=http")).to.match(/publish/);
+      expect(await names("-l")).to.deep.equal(["down"]);
+      expect(await names("-n", "5")).to.deep.equal(["down", "web"]);
+      expect(await engine.ok("ps", "-lq", "--no-trunc")).to.match(/^[0-9a-f]{64}$/);
+      await eventually(async () =>
+        /1\.\d+MB \(virtual [\d.]+MB\)$/.test((await engine.ok("ps", "-s")).split("\n")[1] ?? ""),
+      );
+      await engine.ok("rename", "web", "site");
+      await engine.ok("pause", "site");
+      expect((await engine.ok("ps", "--format", "{{.Names}} {{.Status}}")).split("\n")[0]).to.match(
+        /^site .*\(Paused\)$/,
+      );
     });
 
     it("as a template or as JSON", async () => {

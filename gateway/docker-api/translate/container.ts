@@ -48,7 +48,7 @@ function graphDriverData(container: Container) {
 function sizes(container: Container) {
   return container.sizeRwBytes === undefined
     ? {}
-    : { SizeRw: container.sizeRwBytes, SizeRootFs: container.sizeRwBytes };
+    : { SizeRw: container.sizeRwBytes, SizeRootFs: container.sizeRootBytes ?? container.sizeRwBytes };
 }
 
 function appArmorProfile(container: Container): string {

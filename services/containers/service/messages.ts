@@ -7,19 +7,21 @@ import {
 } from "#proto/ctl/containers/v1/containers.ts";
 import { ContainerSpec } from "#proto/ctl/containers/v1/spec.ts";
 import { ImageConfig } from "#proto/ctl/images/v1/images.ts";
+import { Endpoint } from "#proto/ctl/networks/v1/networks.ts";
 import { MountType, type ResolvedMount } from "#proto/ctl/volumes/v1/volumes.ts";
 import { CtlError } from "../../kit/errors.ts";
 import { timestampOf } from "../../kit/timestamp.ts";
 import { type HealthStatus, shownHealth } from "../health/verdict.ts";
 import type { ContainerState } from "../lifecycle.ts";
 import type { ContainerPaths } from "../paths.ts";
+import type { ContainerSize } from "../rootfs/sizes.ts";
 import type { Given, GivenMount } from "../run/given.ts";
 import type { ContainerRow } from "../store/containers.ts";
 import type { DueAction } from "../store/due.ts";
 import type { RecordedHealth } from "../store/health.ts";
 import { parseMount } from "./spec.ts";
 
-const STATES: Readonly<Record<ContainerState, StateCode>> = {
+export const STATES: Readonly<Record<ContainerState, StateCode>> = {
   created: StateCode.CREATED,
   running: StateCode.RUNNING,
   paused: StateCode.PAUSED,
@@ -50,18 +52,15 @@ export function parseDue(action: DueCode): DueAction {
 export interface ShownExtras {
   readonly paths: ContainerPaths;
   readonly execIds?: readonly string[];
-  readonly sizeRwBytes?: number;
+  readonly size?: ContainerSize | undefined;
   /** Absent: it has no health check. */
   readonly health?: RecordedHealth | undefined;
 }
 
 /** A row as the contract has it: the wish as it was made, and copies of what the container was given. */
-export function containerMessage(
-  row: ContainerRow,
-  { paths, execIds = [], sizeRwBytes, health }: ShownExtras,
-): Container {
+export function containerMessage(row: ContainerRow, { paths, execIds = [], size, health }: ShownExtras): Container {
   const [path = "", ...args] = row.command;
-  const { endpoints = [], ports = [], mounts = [], netnsPath = "" } = row.given ?? {};
+  const given = row.given === null ? {} : givenMessage(row.id, row.given, row.has_sandbox);
   return Container.fromPartial({
     id: row.id,
     name: row.name,
@@ -80,10 +79,7 @@ export function containerMessage(
     started: row.started_at === null ? undefined : timestampOf(row.started_at),
     finished: row.finished_at === null ? undefined : timestampOf(row.finished_at),
     restartCount: row.restart_count,
-    endpoints: endpoints.map((endpoint) => ({ ...endpoint, aliases: [...endpoint.aliases], holder: row.id })),
-    ports: row.has_sandbox ? ports.map((port) => ({ ...port })) : [],
-    mounts: mounts.map(mountMessage),
-    netnsPath,
+    ...given,
     logPath: paths.log,
     runtime: row.runtime,
     rootfsPath: paths.rootfs,
@@ -92,12 +88,12 @@ export function containerMessage(
     resolvConfPath: paths.resolvConf,
     run: row.run,
     execIds: [...execIds],
-    ...(sizeRwBytes === undefined ? {} : { sizeRwBytes }),
+    ...size,
     ...(health === undefined || row.run === 0 ? {} : { health: healthMessage(row, health) }),
   });
 }
 
-const HEALTH: Readonly<Record<HealthStatus, HealthCode>> = {
+export const HEALTH: Readonly<Record<HealthStatus, HealthCode>> = {
   starting: HealthCode.STARTING,
   healthy: HealthCode.HEALTHY,
   unhealthy: HealthCode.UNHEALTHY,
@@ -109,6 +105,18 @@ function healthMessage({ state }: ContainerRow, { failingStreak, log, consequenc
     failingStreak,
     log: log.map(({ start, end, ...probe }) => ({ ...probe, start: timestampOf(start), end: timestampOf(end) })),
     consequence,
+  };
+}
+
+/** Copies of what a container was given, for showing. */
+export function givenMessage(id: string, { endpoints, ports, mounts, netnsPath }: Given, hasSandbox: boolean) {
+  return {
+    endpoints: endpoints.map((endpoint) =>
+      Endpoint.fromPartial({ ...endpoint, aliases: [...endpoint.aliases], holder: id }),
+    ),
+    ports: hasSandbox ? ports.map((port) => ({ ...port })) : [],
+    mounts: mounts.map(mountMessage),
+    netnsPath,
   };
 }
 

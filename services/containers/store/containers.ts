@@ -44,6 +44,7 @@ export interface ContainerRow {
   readonly wants_start: boolean;
   readonly is_released: boolean;
   readonly is_cleaned: boolean;
+  readonly summary: Buffer;
 }
 
 export type NewContainer = Pick<
@@ -65,14 +66,15 @@ export type NewContainer = Pick<
   | "auto_remove"
   | "layers"
   | "layers_directory"
+  | "summary"
 >;
 
 /** Throws the violated constraint containers_name when the name is taken. Done again by the same operation: nothing. */
 export async function insertContainer(db: Db, row: NewContainer): Promise<void> {
   await db.query(
     `insert into containers (id, node, name, created_by, wish, spec, labels, image, image_id, image_digest, image_config,
-                             command, restart_mode, restart_max, auto_remove, layers, layers_directory)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+                             command, restart_mode, restart_max, auto_remove, layers, layers_directory, summary)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
      on conflict (id) do nothing`,
     [
       row.id,
@@ -92,6 +94,7 @@ export async function insertContainer(db: Db, row: NewContainer): Promise<void> 
       row.auto_remove,
       row.layers,
       row.layers_directory,
+      row.summary,
     ],
   );
 }
