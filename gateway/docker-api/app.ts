@@ -9,6 +9,7 @@ import { json } from "./answer.ts";
 import { readBody } from "./body.ts";
 import type { ApiCall, DockerApiDeps } from "./deps.ts";
 import { errorAnswer } from "./errors.ts";
+import { subjectFor, withFullIds } from "./full-ids.ts";
 import { upgradeOf } from "./hijack.ts";
 import { attachRoutes } from "./routes/attach.ts";
 import { containerRoutes } from "./routes/containers.ts";
@@ -189,9 +190,17 @@ async function refuse(
   const fields = { [attribute.httpMethod]: request.method, [attribute.path]: request.url, err: known };
   if (known.code === "INTERNAL") deps.log.error(fields, "Docker API request failed");
   else deps.log.debug(fields, "Docker API request refused");
-  const { status, message } = errorAnswer(known, request.subject);
-  return json(reply, { message }, status);
+  const { status, message } = errorAnswer(known, await subjectFor(known, request.subject, deps, request.call));
+  const prefix = PREFIXES[request.routeOptions.url ?? ""]?.(known, request.subject) ?? "";
+  return json(reply, { message: `${prefix}${await withFullIds(known, message, deps, request.call)}` }, status);
 }
+
+/** Docker says for some requests what it was about to do. */
+const PREFIXES: Readonly<Record<string, (error: CtlError, subject: string) => string>> = {
+  "/containers/:id/kill": (_, subject) => `cannot kill container: ${subject}: `,
+  "/containers/:id/rename": ({ reason }) =>
+    reason === "CONTAINER_NAME_IN_USE" ? "error when allocating new name: " : "",
+};
 
 /** fastify's own errors are all about the request's form. */
 function fromFramework(error: unknown): CtlError | undefined {

@@ -30,7 +30,7 @@ const EXCEPTIONS: Readonly<Record<string, DockerAnswer>> = {
   BODY_TOO_LARGE: { status: 413, message: why },
   NOT_SERVED: { message: why },
 
-  CONTAINER_NOT_FOUND: { message: (_, subject) => `No such container: ${subject}` },
+  CONTAINER_NOT_FOUND: { message: (error, subject) => `No such container: ${subject || (wordOf(error) ?? "")}` },
   CONTAINER_ID_AMBIGUOUS: { message: (_, subject) => `multiple IDs found with provided prefix: ${subject}` },
   CONTAINER_NAME_IN_USE: {
     message: (error, subject) =>
@@ -40,9 +40,14 @@ const EXCEPTIONS: Readonly<Record<string, DockerAnswer>> = {
     message: (error, subject) =>
       `Invalid container name (${quoted(error.what) ?? subject}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
   },
+  CONTAINER_NAME_UNCHANGED: { message: why },
   CONTAINER_RUNNING: {
-    message: (_, subject) =>
-      `cannot remove container "${subject}": container is running: stop the container before removing or force remove`,
+    message: ({ what, why: state }) =>
+      `cannot remove container "/${what.replace("remove container ", "")}": container is ${state.replace("it is ", "")}${
+        state.includes("paused")
+          ? " and must be unpaused first"
+          : ": stop the container before removing or force remove"
+      }`,
   },
   CONTAINER_BEING_REMOVED: { message: (_, subject) => `removal of container ${subject} is already in progress` },
   CONTAINER_NOT_RUNNING: { message: (_, subject) => `container ${subject} is not running` },
@@ -58,9 +63,13 @@ const EXCEPTIONS: Readonly<Record<string, DockerAnswer>> = {
   COMMAND_NOT_FOUND: { status: 400, message: (error) => runtimeFailure(error, "executable file not found in $PATH") },
   COMMAND_NOT_EXECUTABLE: { status: 400, message: (error) => runtimeFailure(error, "permission denied") },
   RUNTIME_REFUSED: { status: 500, message: (error) => runtimeFailure(error, "OCI runtime create failed") },
+  USER_UNKNOWN: {
+    message: (error) => `unable to find user ${quoted(error.what) ?? ""}: no matching entries in passwd file`,
+  },
   EXEC_NOT_FOUND: { message: (_, subject) => `No such exec instance: ${subject}` },
 
-  IMAGE_NOT_FOUND: { message: (_, subject) => `No such image: ${subject}` },
+  IMAGE_NOT_FOUND: { message: (error, subject) => `No such image: ${tagged(subject || (wordOf(error) ?? ""))}` },
+  IMAGE_PLATFORM_MISMATCH: { message: why },
   IMAGE_ID_AMBIGUOUS: { message: (_, subject) => `multiple IDs found with provided prefix: ${subject}` },
   IMAGE_IN_USE: {
     message: (error, subject) =>
@@ -79,7 +88,9 @@ const EXCEPTIONS: Readonly<Record<string, DockerAnswer>> = {
       `pull access denied for ${subject}, repository does not exist or may require 'docker login': denied: requested access to the resource is denied`,
   },
 
-  NETWORK_NOT_FOUND: { message: (error, subject) => `network ${quoted(error.what) ?? subject} not found` },
+  NETWORK_NOT_FOUND: {
+    message: (error, subject) => `network ${quoted(error.why) ?? quoted(error.what) ?? subject} not found`,
+  },
   NETWORK_NAME_IN_USE: {
     message: (error, subject) => `network with name ${quoted(error.what) ?? subject} already exists`,
   },
@@ -108,12 +119,13 @@ const EXCEPTIONS: Readonly<Record<string, DockerAnswer>> = {
   VOLUME_NOT_FOUND: { message: (_, subject) => `get ${subject}: no such volume` },
   VOLUME_IN_USE: { message: (error, subject) => `remove ${subject}: volume is in use - [${holdersIn(error)}]` },
   VOLUME_NAME_INVALID: {
-    message: (_, subject) =>
-      `create ${subject}: "${subject}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
+    message: (error, subject) => {
+      const name = quoted(error.what) ?? subject;
+      return `create ${name}: "${name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`;
+    },
   },
   BIND_SOURCE_MISSING: {
-    message: (error) =>
-      `invalid mount config for type "bind": bind source path does not exist: ${quoted(error.what) ?? error.what}`,
+    message: (error) => `invalid mount config for type "bind": bind source path does not exist: ${hostPathIn(error)}`,
   },
 };
 
@@ -140,7 +152,23 @@ function portRefused(refusal: string, { why: reason }: CtlError): string {
 }
 
 function portIn({ what }: CtlError): string {
-  return what.replace(/^publish (the port )?/, "");
+  return what.replace(/^publish (the port )?/, "").replace(/\/tcp$/, "");
+}
+
+/** Of `mount PATH of the host at TARGET`. */
+function hostPathIn({ what }: CtlError): string {
+  return quoted(what) ?? /^mount (.+) of the host/.exec(what)?.[1] ?? what;
+}
+
+/** What a name without a tag means; an id has none. */
+function tagged(image: string): string {
+  const isWhole = image.includes("@") || image.startsWith("sha256:") || /^[0-9a-f]{64}$/.test(image);
+  return image === "" || isWhole || image.lastIndexOf(":") > image.lastIndexOf("/") ? image : `${image}:latest`;
+}
+
+/** Errors of looking for something end with what was looked for. */
+function wordOf({ what }: CtlError): string | undefined {
+  return quoted(what) ?? what.split(" ").at(-1);
 }
 
 /** Errors name the thing they speak of in double quotes, first of all. */

@@ -36,7 +36,7 @@ export function containerRoutes(app: FastifyInstance, deps: DockerApiDeps): void
     const nowMs = Date.now();
     return json(
       reply,
-      containers.map((container) => containerSummary(container, nowMs)),
+      containers.map((container) => containerSummary(container, request.apiVersion, nowMs)),
     );
   });
   app.get<ById>("/containers/:id/json", async (request, reply) => {

@@ -55,7 +55,7 @@ function legacyUsage({ images, containers, volumes, layers }: Things, version: A
   return {
     LayersSize: layers.layerBytes,
     Images: images.map((image) => ({ ...imageSummary(image, version), Containers: image.leaseCount, SharedSize: 0 })),
-    Containers: containers.map((container) => containerSummary(container, nowMs)),
+    Containers: containers.map((container) => containerSummary(container, version, nowMs)),
     Volumes: volumes.map((volume) => ({
       ...volumeInspect(volume),
       UsageData: { RefCount: volume.holders.length, Size: -1 },

@@ -6,7 +6,7 @@ import {
   type InspectExecResponse,
   OutputStream,
 } from "#proto/ctl/containers/v1/containers.ts";
-import { type CtlError, isCtlError } from "../../../services/kit/errors.ts";
+import { type CtlError, type ErrorCode, isCtlError } from "../../../services/kit/errors.ts";
 import { json, nothing } from "../answer.ts";
 import { jsonBody, optionalJsonBody } from "../body.ts";
 import { type DockerApiDeps, endableCall } from "../deps.ts";
@@ -116,17 +116,22 @@ async function startAttached(body: StartExecBody, { request, reply, deps, sessio
   raw.end();
 }
 
-/** Docker says in the stream what the runtime refused: the client then asks for the exit code. Other errors are thrown. */
+/**
+ * Docker says in the stream what cannot be run: the client then asks for the exit code, and older ones take whatever
+ * follows their request for the stream. What cannot be started at all, as in a container that does not run, is thrown.
+ */
 async function started(events: AsyncIterator<unknown>): Promise<CtlError | undefined> {
   try {
     await events.next();
     return undefined;
   } catch (error) {
-    const refusals = ["COMMAND_NOT_FOUND", "COMMAND_NOT_EXECUTABLE", "RUNTIME_REFUSED"];
-    if (isCtlError(error) && refusals.includes(error.reason)) return error;
+    if (isCtlError(error) && REFUSALS.includes(error.code) && !STATES.includes(error.reason)) return error;
     throw error;
   }
 }
+
+const REFUSALS: readonly ErrorCode[] = ["INVALID_ARGUMENT", "FAILED_PRECONDITION", "PERMISSION_DENIED", "INTERNAL"];
+const STATES = ["CONTAINER_NOT_RUNNING", "CONTAINER_PAUSED", "EXEC_STARTED"];
 
 async function* opened(
   execId: string,

@@ -1,9 +1,9 @@
 import type { FastifyInstance } from "fastify";
-import { isCtlError } from "../../../services/kit/errors.ts";
+import { CtlError, isCtlError } from "../../../services/kit/errors.ts";
 import { nothing } from "../answer.ts";
 import type { ApiCall, DockerApiDeps } from "../deps.ts";
 import { flag, integer, invalidRequest, text } from "../query.ts";
-import type { ById } from "./containers.ts";
+import { type ById, inspectContainer } from "./containers.ts";
 
 /** A stop lasts as long as the container's own timeout says; the client's going away ends the waiting. */
 const patient = (call: ApiCall) => ({ ...call, timeoutMs: Number.POSITIVE_INFINITY });
@@ -38,7 +38,7 @@ export function lifecycleRoutes(app: FastifyInstance, deps: DockerApiDeps): void
   app.post<ById>("/containers/:id/rename", async (request, reply) => {
     const name = text(request.query, "name").replace(/^\//, "");
     if (name === "") throw invalidRequest("Neither old nor new names may be empty");
-    await containers.renameContainer({ ref: request.params.id, name }, request.call);
+    await rename(request.params.id, name, deps, request.call);
     return nothing(reply);
   });
   app.delete<ById>("/containers/:id", async (request, reply) => {
@@ -48,6 +48,18 @@ export function lifecycleRoutes(app: FastifyInstance, deps: DockerApiDeps): void
     await engine.removeContainer({ ref: request.params.id, force, volumes }, request.call);
     return nothing(reply);
   });
+}
+
+async function rename(ref: string, name: string, deps: DockerApiDeps, call: ApiCall): Promise<void> {
+  const { id, name: oldName } = await inspectContainer(ref, deps, call);
+  if (oldName === name) {
+    throw new CtlError("INVALID_ARGUMENT", {
+      reason: "CONTAINER_NAME_UNCHANGED",
+      what: `rename container ${oldName}`,
+      why: "Renaming a container with the same name as its current name",
+    });
+  }
+  await deps.containers.renameContainer({ ref: id, name }, call);
 }
 
 /** One that removes itself does so too when it cannot be started: the client is waiting for its removal by then. */

@@ -1,12 +1,13 @@
 import type { FastifyInstance } from "fastify";
 import { CtlError } from "../../../services/kit/errors.ts";
+import { json } from "../answer.ts";
 
 const SWARM = ["/swarm", "/services", "/tasks", "/nodes", "/secrets", "/configs"] as const;
 
 /** What is still to come, by method and path. */
 const MISSING = [
   ["POST", "/build", "docker build"],
-  ["POST", "/build/*", "docker builder"],
+  ["POST", "/build/cancel", "docker builder"],
   ["POST", "/session", "BuildKit"],
   ["POST", "/grpc", "BuildKit"],
   ["POST", "/commit", "docker commit"],
@@ -30,6 +31,8 @@ export function unservedRoutes(app: FastifyInstance): void {
     for (const url of [prefix, `${prefix}/*`]) app.all(url, { config: { isStreaming: true } }, notASwarm);
   }
   app.get("/plugins", (_request, reply) => reply.header("content-type", "application/json").send(Buffer.from("[]\n")));
+  // without a builder there is no cache of its; `docker system prune` clears it with the rest
+  app.post("/build/prune", (_request, reply) => json(reply, { CachesDeleted: null, SpaceReclaimed: 0 }));
   for (const [method, url, feature] of MISSING) {
     app.route({ method, url, config: { isStreaming: true }, handler: () => notServed(feature) });
   }

@@ -16,7 +16,7 @@ export function networkSettings(container: Container, exposed: readonly string[]
     SandboxKey: isUp ? container.netnsPath : "",
     Ports: isUp ? portMap(exposed, container.ports) : {},
   };
-  const Networks = endpointSettings(container);
+  const Networks = endpointSettings(container, version);
   if (version.minor >= 52) return { ...sandbox, Networks };
   return { Bridge: "", ...sandbox, ...legacyFields(isUp ? container : undefined), Networks };
 }
@@ -41,7 +41,7 @@ function legacyFields(container: Container | undefined) {
 }
 
 /** `Networks` by name: what the container has, before its first start what it asks for. */
-export function endpointSettings(container: Container) {
+export function endpointSettings(container: Container, version: ApiVersion) {
   const requests = container.spec?.endpoints ?? [];
   if (container.endpoints.length === 0) return requestedSettings(requests);
   const isUp = isRunning(container);
@@ -49,7 +49,8 @@ export function endpointSettings(container: Container) {
     Object.fromEntries(
       container.endpoints.map((endpoint) => {
         const request = requests.find(({ network }) => asksFor(network, endpoint));
-        return [endpoint.networkName, settingsOf(endpoint, request, container, isUp)];
+        const settings = settingsOf(endpoint, request, container, isUp);
+        return [endpoint.networkName, version.minor < 45 ? withOwnAlias(settings, container) : settings];
       }),
     ),
   );
@@ -80,6 +81,12 @@ function settingsOf(endpoint: Endpoint, request: EndpointRequest | undefined, co
     GlobalIPv6PrefixLen: 0,
     DNSNames: hasNames ? dnsNames(container, request) : null,
   };
+}
+
+/** Until 1.44 a container's own id was among its aliases; docker-compose 1 connects it anew where it is not. */
+function withOwnAlias(settings: ReturnType<typeof settingsOf>, { id }: Container) {
+  if (settings.DNSNames === null) return settings;
+  return { ...settings, Aliases: [...(settings.Aliases ?? []), id.slice(0, 12)] };
 }
 
 function dnsNames(container: Container, request: EndpointRequest | undefined): string[] {

@@ -33,6 +33,9 @@ export function containerSpec(name: string, platform: string, body: CreateBody):
 
 /** A client whose wish is not fulfilled is told so, not given a container without it. */
 function refuseUnknown(host: HostConfigBody): void {
+  if (!["", "default"].includes(host.Isolation.toLowerCase())) {
+    throw invalidRequest(`invalid isolation (${host.Isolation}): linux only supports 'default'`);
+  }
   const asked = {
     Links: host.Links,
     VolumesFrom: host.VolumesFrom,

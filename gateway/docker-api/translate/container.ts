@@ -57,7 +57,7 @@ function appArmorProfile(container: Container): string {
 }
 
 /** One of `GET /containers/json`. */
-export function containerSummary(container: Container, nowMs: number) {
+export function containerSummary(container: Container, version: ApiVersion, nowMs: number) {
   return {
     Id: container.id,
     Names: [`/${container.name}`],
@@ -71,7 +71,7 @@ export function containerSummary(container: Container, nowMs: number) {
     State: stateName(container),
     Status: statusText(container, nowMs),
     HostConfig: { NetworkMode: networkMode(container.spec) },
-    NetworkSettings: { Networks: endpointSettings(container) },
+    NetworkSettings: { Networks: endpointSettings(container, version) },
     Mounts: mountPoints(container),
   };
 }

@@ -91,6 +91,7 @@ const hostConfig = goObject({
   ExtraHosts: goStrings,
   GroupAdd: goStrings,
   IpcMode: goString,
+  Isolation: goString,
   Links: goStrings,
   OomScoreAdj: goInteger,
   PidMode: goString,

@@ -42,12 +42,17 @@ function bindRequest(bind: string, driver: string): MountRequest {
     source,
     target,
     driver: isHostPath ? "" : driver,
-    ...modeOf(mode, bind),
+    ...modeOf(mode),
   };
+  if (!target.startsWith("/")) {
+    throw invalidRequest(
+      `invalid volume specification: '${bind}': invalid mount config for type "${isHostPath ? "bind" : "volume"}": invalid mount path: '${target}' mount path must be absolute`,
+    );
+  }
   return short(request);
 }
 
-function modeOf(mode: string, bind: string) {
+function modeOf(mode: string) {
   let readOnly = false;
   let propagation = "";
   let noCopy = false;
@@ -57,7 +62,7 @@ function modeOf(mode: string, bind: string) {
     else if (PROPAGATIONS.includes(option)) propagation = option;
     // SELinux labels and the consistency of Docker's Mac version change nothing here
     else if (!["", "rw", "z", "Z", "consistent", "cached", "delegated"].includes(option)) {
-      throw invalidRequest(`invalid mode: ${mode} in '${bind}'`);
+      throw invalidRequest(`invalid mode: ${mode}`);
     }
   }
   return { readOnly, propagation, noCopy };
@@ -94,7 +99,7 @@ function longRequest(mount: MountBody): MountRequest {
     case "tmpfs":
       return MountRequest.fromPartial({ ...common, type: MountType.TMPFS, tmpfsOptions: tmpfsOptions(mount) });
     default:
-      throw invalidRequest(`invalid mount config: mount type "${mount.Type}" is not supported`);
+      throw invalidRequest(`invalid mount config for type "${mount.Type}": mount type unknown`);
   }
 }
 

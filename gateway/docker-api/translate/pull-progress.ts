@@ -10,6 +10,8 @@ interface PulledName {
 /** Docker's progress lines of one pull: per layer a line where something is new, at the end the digest and the verdict. */
 export class PullProgress {
   readonly #seen = new Map<string, LayerPhase>();
+  /** Layers of which nothing was said yet: where all are here already, Docker says nothing about them at all. */
+  #unsaid: string[] = [];
   #digest = "";
   readonly #target: PulledName;
 
@@ -23,9 +25,10 @@ export class PullProgress {
       case "started":
         this.#digest = event.value.digest;
         yield jsonLine({ status: `Pulling from ${this.#target.path}`, id: this.#target.tag });
-        for (const { digest } of event.value.layers) yield layerLine("Pulling fs layer", digest);
+        this.#unsaid = event.value.layers.map(({ digest }) => digest);
         return;
       case "layer":
+        if (event.value.phase !== LayerPhase.EXISTS) yield* this.#announced();
         yield* this.#layerLines(event.value);
         return;
       case "finished":
@@ -45,6 +48,14 @@ export class PullProgress {
     return changed ? `Status: Downloaded newer image for ${name}` : `Status: Image is up to date for ${name}`;
   }
 
+  /** Once one has to be fetched, a line for each. */
+  *#announced(): Generator<Buffer> {
+    for (const digest of this.#unsaid.splice(0)) {
+      const isHere = this.#seen.get(digest) === LayerPhase.EXISTS;
+      yield layerLine(isHere ? "Already exists" : "Pulling fs layer", digest);
+    }
+  }
+
   *#layerLines(layer: LayerProgress): Generator<Buffer> {
     const before = this.#seen.get(layer.digest);
     this.#seen.set(layer.digest, layer.phase);
@@ -52,7 +63,7 @@ export class PullProgress {
     const hadDownloaded = before === LayerPhase.DOWNLOADING;
     switch (layer.phase) {
       case LayerPhase.EXISTS:
-        if (isNew) yield layerLine("Already exists", layer.digest);
+        if (isNew && this.#unsaid.length === 0) yield layerLine("Already exists", layer.digest);
         return;
       case LayerPhase.WAITING:
         if (isNew) yield layerLine("Waiting", layer.digest);

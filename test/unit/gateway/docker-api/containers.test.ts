@@ -267,7 +267,7 @@ describe("the Docker API's containers", () => {
       return { id: CONTAINER_ID, changed: asked.length > 1 };
     };
     await using docker = await served({
-      containers: { stopContainer: note, killContainer: note, renameContainer: note },
+      containers: { ...inspecting(), stopContainer: note, killContainer: note, renameContainer: note },
     });
     expect((await docker.call("POST", "/v1.50/containers/web/stop?t=3&signal=INT")).status).to.equal(304);
     expect((await docker.call("POST", "/v1.50/containers/web/stop")).status).to.equal(204);
@@ -278,8 +278,33 @@ describe("the Docker API's containers", () => {
       { ref: "web", timeoutS: 3, signal: "INT" },
       { ref: "web", timeoutS: undefined, signal: "" },
       { ref: "web", signal: "HUP" },
-      { ref: "web", name: "other" },
+      { ref: CONTAINER_ID, name: "other" },
     ]);
+    const same = await docker.call("POST", "/containers/web/rename?name=web");
+    expect([same.status, same.json]).to.deep.equal([
+      400,
+      { message: "Renaming a container with the same name as its current name" },
+    ]);
+  });
+
+  it("are told by their ids where Docker does so, and in its words for a kill and a name in use", async () => {
+    const refuse = (code: "FAILED_PRECONDITION" | "ALREADY_EXISTS", reason: string, why: string) => async () => {
+      throw new CtlError(code, { reason, what: 'use the name "db" for a container', why });
+    };
+    const shortId = CONTAINER_ID.slice(0, 12);
+    await using docker = await served({
+      containers: {
+        ...inspecting(),
+        killContainer: refuse("FAILED_PRECONDITION", "CONTAINER_NOT_RUNNING", "it does not run"),
+        renameContainer: refuse("ALREADY_EXISTS", "CONTAINER_NAME_IN_USE", `container ${shortId} has that name`),
+      },
+    });
+    expect((await docker.call("POST", "/containers/web/kill")).json).to.deep.equal({
+      message: `cannot kill container: web: container ${CONTAINER_ID} is not running`,
+    });
+    expect((await docker.call("POST", "/containers/web/rename?name=db")).json).to.deep.equal({
+      message: `error when allocating new name: Conflict. The container name "/db" is already in use by container "${CONTAINER_ID}". You have to remove (or rename) that container to be able to reuse that name.`,
+    });
   });
 
   it("give their logs in frames, with times before lines and not before parts", async () => {

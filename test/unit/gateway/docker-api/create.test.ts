@@ -6,7 +6,7 @@ import { createBody } from "../../../../gateway/docker-api/translate/create-body
 import { hostConfig } from "../../../../gateway/docker-api/translate/host-config.ts";
 import { CtlError } from "../../../../services/kit/errors.ts";
 import { served } from "./served.ts";
-import { CONTAINER_ID, nginx } from "./specimens.ts";
+import { CONTAINER_ID, nginx, nginxImage } from "./specimens.ts";
 
 const spec = (body: object) => containerSpec("web", "", createBody.parse(body));
 
@@ -22,6 +22,7 @@ describe("the Docker API's create", () => {
           yield { event: { $case: "created", value: { id: CONTAINER_ID, name: "web", warnings: ["slow"] } } };
         },
       },
+      images: { inspectImage: async () => ({ image: nginxImage() }) },
     });
     const created = await docker.call("POST", "/v1.50/containers/create?name=web&platform=linux/amd64", {
       Image: "nginx",
@@ -36,7 +37,21 @@ describe("the Docker API's create", () => {
     });
     expect(asked[0]?.pull, "the client pulls").to.equal(3);
     const missing = await docker.call("POST", "/containers/create", { Image: "nope" });
-    expect([missing.status, missing.json]).to.deep.equal([404, { message: "No such image: nope" }]);
+    expect([missing.status, missing.json]).to.deep.equal([404, { message: "No such image: nope:latest" }]);
+  });
+
+  it("has no image for another platform than the image's, so that the client pulls it", async () => {
+    await using docker = await served({ images: { inspectImage: async () => ({ image: nginxImage() }) } });
+    const other = await docker.call("POST", "/containers/create?platform=linux/arm64", { Image: "nginx" });
+    expect([other.status, other.json]).to.deep.equal([
+      404,
+      { message: "image with reference nginx was found but does not provide the specified platform (linux/arm64)" },
+    ]);
+    const nonsense = await docker.call("POST", "/containers/create?platform=nonsense", { Image: "nginx" });
+    expect([nonsense.status, nonsense.json]).to.deep.equal([
+      400,
+      { message: '"nonsense": unknown operating system or architecture: invalid argument' },
+    ]);
   });
 
   it("understands what the docker command sends", () => {
@@ -148,7 +163,7 @@ describe("the Docker API's create", () => {
     expect(host({ Binds: ["a:b:c:d"] })).to.throw(CtlError, "invalid volume specification: 'a:b:c:d'");
     expect(host({ Binds: ["/a:b"] })).to.throw(CtlError, "mount path must be absolute");
     expect(host({ Binds: ["/a:/b:wat"] })).to.throw(CtlError, "invalid mode: wat");
-    expect(host({ Mounts: [{ Type: "npipe", Target: "/x" }] })).to.throw(CtlError, 'mount type "npipe"');
+    expect(host({ Mounts: [{ Type: "npipe", Target: "/x" }] })).to.throw(CtlError, 'type "npipe": mount type unknown');
     expect(host({ PortBindings: { "x/tcp": [] } })).to.throw(CtlError, "invalid port specification");
     expect(host({ VolumesFrom: ["other"] })).to.throw(CtlError, "HostConfig.VolumesFrom is not supported");
     expect(host({ DeviceRequests: [{ Driver: "nvidia" }] })).to.throw(CtlError, "DeviceRequests");

@@ -46,10 +46,13 @@ const CASES: Readonly<Record<string, Case>> = {
     status: 400,
     message: "Invalid container name (a b), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
   },
+  CONTAINER_NAME_UNCHANGED: { code: "INVALID_ARGUMENT", why: "the same name", status: 400, message: "the same name" },
   CONTAINER_RUNNING: {
     code: "FAILED_PRECONDITION",
+    what: "remove container web",
+    why: "it is running",
     status: 409,
-    message: 'cannot remove container "web": container is running: stop the container before removing or force remove',
+    message: 'cannot remove container "/web": container is running: stop the container before removing or force remove',
   },
   CONTAINER_BEING_REMOVED: {
     code: "FAILED_PRECONDITION",
@@ -90,8 +93,15 @@ const CASES: Readonly<Record<string, Case>> = {
     status: 500,
     message: "failed to create task for container: bad rlimit: OCI runtime create failed",
   },
+  USER_UNKNOWN: {
+    code: "INVALID_ARGUMENT",
+    what: 'run the command as user "x"',
+    status: 400,
+    message: "unable to find user x: no matching entries in passwd file",
+  },
   EXEC_NOT_FOUND: { code: "NOT_FOUND", subject: "e1", status: 404, message: "No such exec instance: e1" },
   IMAGE_NOT_FOUND: { code: "NOT_FOUND", subject: "nope:1", status: 404, message: "No such image: nope:1" },
+  IMAGE_PLATFORM_MISMATCH: { code: "NOT_FOUND", why: "another platform", status: 404, message: "another platform" },
   IMAGE_ID_AMBIGUOUS: {
     code: "INVALID_ARGUMENT",
     subject: "ab",
@@ -167,7 +177,7 @@ const CASES: Readonly<Record<string, Case>> = {
     why: 'container "web" has that port',
     status: 500,
     message:
-      'failed to set up container networking: driver failed programming external connectivity on endpoint: Bind for 0.0.0.0:80/tcp failed: port is already allocated (container "web" has that port)',
+      'failed to set up container networking: driver failed programming external connectivity on endpoint: Bind for 0.0.0.0:80 failed: port is already allocated (container "web" has that port)',
   },
   PORT_HELD_BY_PROGRAM: {
     code: "ALREADY_EXISTS",
@@ -175,7 +185,7 @@ const CASES: Readonly<Record<string, Case>> = {
     why: "nginx (process 7) holds that port",
     status: 500,
     message:
-      "failed to set up container networking: driver failed programming external connectivity on endpoint: failed to bind host port for 0.0.0.0:80/tcp: address already in use (nginx (process 7) holds that port)",
+      "failed to set up container networking: driver failed programming external connectivity on endpoint: failed to bind host port for 0.0.0.0:80: address already in use (nginx (process 7) holds that port)",
   },
   VOLUME_NOT_FOUND: { code: "NOT_FOUND", subject: "data", status: 404, message: "get data: no such volume" },
   VOLUME_IN_USE: {

@@ -117,7 +117,7 @@ describe("the Docker API's images", () => {
       { Deleted: IMAGE_ID },
     ]);
     const missing = await docker.call("DELETE", "/images/x/y");
-    expect([missing.status, missing.json]).to.deep.equal([404, { message: "No such image: x/y" }]);
+    expect([missing.status, missing.json]).to.deep.equal([404, { message: "No such image: x/y:latest" }]);
   });
 
   it("are pulled with Docker's progress lines and the caller's credentials", async () => {
@@ -172,6 +172,33 @@ describe("the Docker API's images", () => {
     ]);
     expect(lines[2]).to.deep.include({ id: "0123456789ab", progressDetail: { current: 100, total: 200 } });
     expect(lines[2].progress).to.equal(`[${"=".repeat(25)}>${" ".repeat(24)}]     100B/200B`);
+  });
+
+  it("say of a pull's layers what is new: nothing where all are here", async () => {
+    const layers = ["sha256:aa", "sha256:bb"].map((digest) => ({ digest }));
+    const pulling = (...phases: LayerPhase[]) =>
+      async function* () {
+        yield PullResponse.fromPartial({ event: { $case: "started", value: { digest: "sha256:dd", layers } } });
+        for (const [index, phase] of phases.entries()) {
+          const layer = { ...layers[index], phase };
+          yield PullResponse.fromPartial({ event: { $case: "layer", value: layer } });
+        }
+      };
+    const statuses = async (...phases: LayerPhase[]) => {
+      await using docker = await served({ images: { pull: pulling(...phases) } });
+      const { text } = await docker.call("POST", "/images/create?fromImage=nginx&tag=1");
+      return text
+        .trim()
+        .split("\n")
+        .slice(1)
+        .map((line) => JSON.parse(line).status);
+    };
+    expect(await statuses(LayerPhase.EXISTS, LayerPhase.EXISTS)).to.deep.equal([]);
+    expect(await statuses(LayerPhase.EXISTS, LayerPhase.DONE)).to.deep.equal([
+      "Already exists",
+      "Pulling fs layer",
+      "Pull complete",
+    ]);
   });
 
   it("tell a pull's failure with its status before the first progress, in the stream after it", async () => {
