@@ -17,6 +17,11 @@ export const exitCode = {
 const FLAG_REASONS =
   /^(?!FILTER_VALUE_INVALID)(FLAG_|FLAGS_|FILE_UNREADABLE|CIDFILE_EXISTS|INPUT_NOT_TERMINAL|[A-Z_]+_INVALID$)/;
 
+/** What execve(2) answers with ENOENT: the program, or what executes it. */
+const NOT_FOUND = ["COMMAND_NOT_FOUND", "COMMAND_INTERPRETER_MISSING", "COMMAND_LOADER_MISSING", "COMMAND_HAS_CRLF"];
+/** With EACCES or ENOEXEC. */
+const NOT_EXECUTABLE = ["COMMAND_NOT_EXECUTABLE", "COMMAND_WRONG_ARCHITECTURE", "COMMAND_NOT_A_PROGRAM"];
+
 /** Docker's exit codes for what a command failed with. */
 export function exitCodeOf(error: unknown, commandName: string): number {
   if (error instanceof Interrupted) return error.exitCode;
@@ -25,7 +30,7 @@ export function exitCodeOf(error: unknown, commandName: string): number {
   if (error.reason === ARGUMENT_COUNT || error.reason === "COMMAND_UNKNOWN") return exitCode.failed;
   if (error.code === "INVALID_ARGUMENT" && FLAG_REASONS.test(error.reason)) return exitCode.daemon;
   if (!isRun && !commandName.endsWith(" exec")) return exitCode.failed;
-  if (error.reason === "COMMAND_NOT_FOUND") return exitCode.notFound;
-  if (error.reason === "COMMAND_NOT_EXECUTABLE") return exitCode.notExecutable;
+  if (NOT_FOUND.includes(error.reason)) return exitCode.notFound;
+  if (NOT_EXECUTABLE.includes(error.reason)) return exitCode.notExecutable;
   return isRun ? exitCode.daemon : exitCode.failed;
 }

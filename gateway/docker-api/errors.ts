@@ -62,6 +62,11 @@ const EXCEPTIONS: Readonly<Record<string, DockerAnswer>> = {
   SIGNAL_INVALID: { message: (error) => `Invalid signal: ${quoted(error.what) ?? ""}` },
   COMMAND_NOT_FOUND: { status: 400, message: (error) => runtimeFailure(error, "executable file not found in $PATH") },
   COMMAND_NOT_EXECUTABLE: { status: 400, message: (error) => runtimeFailure(error, "permission denied") },
+  COMMAND_INTERPRETER_MISSING: { status: 400, message: (error) => runtimeFailure(error, "no such file or directory") },
+  COMMAND_LOADER_MISSING: { status: 400, message: (error) => runtimeFailure(error, "no such file or directory") },
+  COMMAND_HAS_CRLF: { status: 400, message: (error) => runtimeFailure(error, "no such file or directory") },
+  COMMAND_WRONG_ARCHITECTURE: { status: 400, message: (error) => runtimeFailure(error, "permission denied") },
+  COMMAND_NOT_A_PROGRAM: { status: 400, message: (error) => runtimeFailure(error, "permission denied") },
   RUNTIME_REFUSED: { status: 500, message: (error) => runtimeFailure(error, "OCI runtime create failed") },
   USER_UNKNOWN: {
     message: (error) => `unable to find user ${quoted(error.what) ?? ""}: no matching entries in passwd file`,

@@ -8,6 +8,7 @@ import { findContainer } from "./find.ts";
 import type { ContainerHost } from "./host/host.ts";
 import { isUp } from "./lifecycle.ts";
 import { beingRemoved } from "./prepare.ts";
+import { failedStartCode } from "./program/exit-code.ts";
 import type { Given } from "./run/given.ts";
 import { nextRunNumber, type StartedRun, startRun } from "./run/run.ts";
 import type { Serial } from "./run/serial.ts";
@@ -65,7 +66,8 @@ async function startNow(
   if (row.started_by === operation && operation !== "") return { pid: row.pid, run: row.run, changed: true };
   const run = await nextRunNumber(id, row.run, deps.host, signal);
   const started = await runOf(row, run, given, deps, signal).catch(async (error: unknown) => {
-    if (error instanceof CtlError) await recordError(deps.db, id, error.why).catch(() => {});
+    if (error instanceof CtlError)
+      await recordError(deps.db, id, error.why, failedStartCode(error.reason)).catch(() => {});
     throw error;
   });
   await record(row, run, operation, given, started, deps);

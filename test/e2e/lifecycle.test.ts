@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import { eventually } from "../lab/eventually.ts";
+import { file, tar } from "../lab/tar.ts";
 import { sharedEngine } from "./engine.ts";
 
 const IGNORES_TERM = "trap '' TERM; echo ready; while :; do sleep 0.1; done";
@@ -194,6 +195,66 @@ describe("a container's life", () => {
         expect(await engine.inspect("box", "RestartCount")).to.equal(count);
       });
     }
+  });
+
+  describe("is told why it cannot start, and what to do", () => {
+    it("for a program that is none, with the exit codes of a shell", async () => {
+      const mode = { mode: 0o755 };
+      const image = await engine.push("failing", [
+        tar(
+          file("windows.sh", "#!/bin/sh\r\necho well\r\n", mode),
+          file("bash.sh", "#!/bin/bash\necho well\n", mode),
+          file("text", "echo well\n", mode),
+          file("plain", "#!/bin/sh\necho well\n", { mode: 0o644 }),
+          file("fine.sh", "#!/bin/sh\necho well\n", mode),
+        ),
+      ]);
+      const causes: readonly [number, string, RegExp][] = [
+        [127, "/no/such", /no program "\/no\/such"/],
+        [127, "/windows.sh", /carriage return.*\n.*line ends/],
+        [127, "/bash.sh", /script for "\/bin\/bash".*no such program/],
+        [126, "/text", /neither an ELF program nor a script/],
+        [126, "/plain", /execut/],
+      ];
+      for (const [code, program, why] of causes) {
+        expect(await engine.fails(code, "run", "--rm", image, program), program)
+          .to.match(why)
+          .and.to.match(/^fix: /m);
+      }
+      expect(await engine.ok("run", "--rm", image, "/fine.sh")).to.equal("well");
+      await engine.ok("create", "--name", "box", image, "/bash.sh");
+      expect(await engine.fails(1, "start", "box")).to.match(/no such program/);
+      expect(await engine.inspect("box", "State.ExitCode")).to.equal(127);
+      expect(await engine.inspect("box", "State.Error")).to.match(/no such program/);
+      await engine.ok("rm", "box");
+      await engine.ok("rmi", image);
+    });
+
+    it("for a mount source that is missing and a limit that is refused", async () => {
+      const mount = ["--mount", "type=bind,source=/no/such,target=/x"];
+      expect(await engine.fails(125, "run", "--rm", ...mount, "busybox", "true")).to.match(/\/no\/such.*\n.*fix: /);
+      const limit = ["--cpuset-mems", "900"];
+      expect(await engine.fails(125, "run", "--rm", ...limit, "busybox", "true")).to.match(/cpuset.*\n.*fix: /);
+    });
+  });
+
+  it("paused, can be stopped, killed and removed", async () => {
+    for (const [name, ...command] of [
+      ["box-a", "stop"],
+      ["box-b", "kill"],
+      ["box-c", "rm", "-f"],
+      ["box-d", "restart"],
+    ] as const) {
+      await engine.ok("run", "-d", "--name", name, "--stop-signal", "KILL", "busybox", "sleep", "600");
+      await engine.ok("pause", name);
+      expect(await engine.ok(...command, name)).to.equal(name);
+    }
+    expect(await engine.ok("ps", "-a", "--format", "{{.Names}} {{.State}}")).to.equal(
+      "box-d running\nbox-b exited\nbox-a exited",
+    );
+    await engine.ok("pause", "box-d");
+    expect(await engine.fails(1, "rm", "box-d")).to.match(/paused/);
+    expect(await engine.fails(1, "pause", "box-d")).to.match(/paused/);
   });
 
   async function ready(name: string): Promise<void> {

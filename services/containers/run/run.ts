@@ -5,10 +5,12 @@ import { readProcessStat } from "../../kit/linux/process-identity.ts";
 import { attribute } from "../../kit/telemetry/attributes.ts";
 import { inSpan } from "../../kit/telemetry/trace.ts";
 import { clearRunFiles, writeBundle } from "../bundle/bundle.ts";
+import type { OciConfig } from "../bundle/oci-config.ts";
 import { linuxResources } from "../cgroups/limits.ts";
 import { containerCgroups, enterMonitorCgroup } from "../cgroups/placement.ts";
 import type { ContainerHost } from "../host/host.ts";
 import { containerPaths } from "../paths.ts";
+import { checkProgram } from "../program/check.ts";
 import { createRun } from "../runtime/conmon.ts";
 import { deleteRun, runtimeId } from "../runtime/oci-runtime.ts";
 import { releaseRun } from "../runtime/release.ts";
@@ -41,7 +43,7 @@ export async function startRun(wish: RunWish, host: ContainerHost, signal: Abort
   const name = runtimeId(wish.id, wish.run);
   const paths = containerPaths(host.root, wish.id);
   host.migration?.expect(EXPECTED_START_MS);
-  await inSpan("bundle.write", {}, () => prepareBundle(wish, host));
+  await inSpan("bundle.write", {}, async () => checkProgram(await prepareBundle(wish, host)));
   await clearRunFiles(paths.bundle);
   if (wish.given.mounts.some(({ mount }) => mount.kind !== "tmpfs")) await host.thread.seeHostMounts();
   try {
@@ -86,10 +88,10 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-async function prepareBundle({ id, spec, image, given, pidOf }: RunWish, host: ContainerHost): Promise<void> {
+async function prepareBundle({ id, spec, image, given, pidOf }: RunWish, host: ContainerHost): Promise<OciConfig> {
   const paths = containerPaths(host.root, id);
   const { resources } = linuxResources(spec.resources, host.limits);
-  await writeBundle(
+  const config = await writeBundle(
     {
       id,
       spec,
@@ -110,6 +112,7 @@ async function prepareBundle({ id, spec, image, given, pidOf }: RunWish, host: C
     host.facts,
   );
   await mkdir(host.exitsDirectory, { recursive: true, mode: 0o700 });
+  return config;
 }
 
 function monitorRequest({ id, spec }: RunWish, name: string, host: ContainerHost) {

@@ -264,8 +264,9 @@ export async function updateSpec(db: Db, id: string, spec: ContainerSpec, wish: 
   ]);
 }
 
-export async function recordError(db: Db, id: string, error: string): Promise<void> {
-  await db.query("update containers set error = $2 where id = $1", [id, error]);
+/** Of a start that failed; one that ran before keeps nothing but the newer failure. */
+export async function recordError(db: Db, id: string, error: string, exitCode: number): Promise<void> {
+  await db.query("update containers set error = $2, exit_code = $3 where id = $1 and pid = 0", [id, error, exitCode]);
 }
 
 export interface StateCounts {

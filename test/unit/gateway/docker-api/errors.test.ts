@@ -87,6 +87,36 @@ const CASES: Readonly<Record<string, Case>> = {
     status: 400,
     message: "failed to create task for container: /etc/passwd cannot be executed: permission denied",
   },
+  COMMAND_INTERPRETER_MISSING: {
+    code: "FAILED_PRECONDITION",
+    why: '"/run.sh" needs bash',
+    status: 400,
+    message: 'failed to create task for container: "/run.sh" needs bash: no such file or directory',
+  },
+  COMMAND_LOADER_MISSING: {
+    code: "FAILED_PRECONDITION",
+    why: '"/run" needs ld.so',
+    status: 400,
+    message: 'failed to create task for container: "/run" needs ld.so: no such file or directory',
+  },
+  COMMAND_HAS_CRLF: {
+    code: "FAILED_PRECONDITION",
+    why: '"/run.sh" has CRLF',
+    status: 400,
+    message: 'failed to create task for container: "/run.sh" has CRLF: no such file or directory',
+  },
+  COMMAND_WRONG_ARCHITECTURE: {
+    code: "FAILED_PRECONDITION",
+    why: '"/run" is for arm64',
+    status: 400,
+    message: 'failed to create task for container: "/run" is for arm64: permission denied',
+  },
+  COMMAND_NOT_A_PROGRAM: {
+    code: "FAILED_PRECONDITION",
+    why: '"/run" is empty',
+    status: 400,
+    message: 'failed to create task for container: "/run" is empty: permission denied',
+  },
   RUNTIME_REFUSED: {
     code: "FAILED_PRECONDITION",
     why: "bad rlimit",
