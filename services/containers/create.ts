@@ -36,10 +36,8 @@ async function insert(db: Database, wish: Omit<NewContainer, "name">, name: stri
   try {
     return await db.transaction(async (tx) => {
       await beginStep(tx, wish.created_by, `create container ${name}`);
-      const earlier = await containerById(tx, wish.id);
-      if (earlier !== undefined) return earlier.name;
       const row = { ...wish, name };
-      await insertContainer(tx, row);
+      if (!(await insertContainer(tx, row))) return (await containerById(tx, wish.id))?.name ?? name;
       if (row.spec.healthcheck !== undefined) await insertHealth(tx, row.id);
       await recordEvent(tx, db.schema, containerEvent("create", row));
       return name;

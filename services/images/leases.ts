@@ -25,8 +25,10 @@ export async function acquire(db: Database, node: string, reference: string, hol
   return db.transaction(async (tx) => {
     await beginStep(tx, holder.operation, `lease the image ${reference}`);
     const { row } = await findImage(tx, reference);
-    await leaseImage(tx, row.id, holder.holder, holder.operation);
-    const layers = await placedLayers(tx, node, row.id);
+    const [layers] = await Promise.all([
+      placedLayers(tx, node, row.id),
+      leaseImage(tx, row.id, holder.holder, holder.operation),
+    ]);
     if (layers.length !== row.config.diffIds.length) throw layersMissing(reference);
     return { row, layers };
   });

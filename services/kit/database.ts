@@ -4,15 +4,24 @@ import { CtlError } from "./errors.ts";
 import { SharedSession } from "./shared-session.ts";
 import { attribute } from "./telemetry/attributes.ts";
 import { inSpan } from "./telemetry/trace.ts";
+import { type Run, Transaction } from "./transaction.ts";
 
 export interface Result<R> {
   readonly rows: R[];
   readonly rowCount: number;
 }
 
-/** A pool or a transaction: what every function of a store.ts takes first, so that callers compose transactions. */
+/**
+ * A pool or a transaction: what every function of a store.ts takes first, so that callers compose transactions. Within a
+ * transaction statements that are begun together travel together: one round trip for all.
+ */
 export interface Db {
   query<R = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<Result<R>>;
+  /**
+   * In a transaction alone: sent at once and waited for with the commit, which its failure makes a rollback. With a
+   * `check` of its result that is known before the commit is sent: what it throws fails the transaction.
+   */
+  enqueue?<R>(text: string, values: readonly unknown[], check?: (result: Result<R>) => void): void;
 }
 
 export interface DatabaseSettings {
@@ -25,9 +34,6 @@ export interface DatabaseSettings {
 
 const STATEMENT_TIMEOUT_MS = 10_000;
 const CONNECT_TIMEOUT_MS = 2_000;
-/** One more than idle connections that may have died together. */
-const BEGIN_ATTEMPTS = 9;
-const ROLLBACK_TIMEOUT_MS = 1_000;
 
 export class Database implements Db, AsyncDisposable {
   readonly schema: string;
@@ -43,6 +49,7 @@ export class Database implements Db, AsyncDisposable {
     this.url = settings.url;
     this.#pool = new pg.Pool({
       ...connectionOptions(settings.url, settings.schema),
+      pipeline: true, // for transactions, whose statements need not wait for each other's answers
       max: settings.maxConnections ?? 8,
       min: 0, // one made on demand costs a fork and 5 ms, and an idle one 3 MB for as long as it is kept
       idleTimeoutMillis: 10_000,
@@ -61,18 +68,8 @@ export class Database implements Db, AsyncDisposable {
    * meets a serialization failure is done again by its operation.
    */
   async transaction<T>(work: (db: Db) => Promise<T>): Promise<T> {
-    const client = await this.#begin();
-    let broken = false;
-    try {
-      const result = await work({ query: (text, values = []) => this.#run(client, text, values) });
-      await this.#run(client, "commit", []);
-      return result;
-    } catch (error) {
-      broken = !(await rollsBack(client));
-      throw error;
-    } finally {
-      client.release(broken);
-    }
+    await using transaction = new Transaction(await this.#connect(), () => this.#connect(), this.#run);
+    return await transaction.commit(work);
   }
 
   /** A connection of its own, outside the pool, for locks of one operation. The caller ends it. */
@@ -92,23 +89,6 @@ export class Database implements Db, AsyncDisposable {
     await this.#pool.end();
   }
 
-  /**
-   * A connection with an open transaction. An idle one whose server is gone is seen only when it is used: nothing has
-   * been done by then, so another one is taken.
-   */
-  async #begin(): Promise<pg.PoolClient> {
-    for (let attempt = 1; ; attempt++) {
-      const client = await this.#connect();
-      try {
-        await this.#run(client, "begin", []);
-        return client;
-      } catch (error) {
-        client.release(true);
-        if (attempt === BEGIN_ATTEMPTS) throw error;
-      }
-    }
-  }
-
   async #connect(): Promise<pg.PoolClient> {
     try {
       return await this.#pool.connect();
@@ -117,7 +97,7 @@ export class Database implements Db, AsyncDisposable {
     }
   }
 
-  #run<R>(target: pg.Pool | pg.PoolClient, text: string, values: readonly unknown[]): Promise<Result<R>> {
+  readonly #run: Run = <R>(target: pg.Pool | pg.PoolClient, text: string, values: readonly unknown[]) => {
     const attributes = {
       [attribute.dbSystem]: "postgresql",
       [attribute.dbSchema]: this.schema,
@@ -132,7 +112,7 @@ export class Database implements Db, AsyncDisposable {
         throw databaseError(error, "use the database");
       }
     });
-  }
+  };
 
   /** Named statements are parsed and planned once per connection; our statements are constants, so the map is bounded. */
   #nameOf(text: string): string {
@@ -154,21 +134,6 @@ function connectionOptions(url: string, schema: string): pg.ClientConfig {
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     application_name: `ctl-${schema}`,
   };
-}
-
-/** False: the connection is not fit for use any more. */
-async function rollsBack(client: pg.PoolClient): Promise<boolean> {
-  const timeout = Promise.withResolvers<false>();
-  const timer = setTimeout(() => timeout.resolve(false), ROLLBACK_TIMEOUT_MS);
-  const done = client.query("rollback").then(
-    () => true,
-    () => false,
-  );
-  try {
-    return await Promise.race([done, timeout.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** Constraint errors stay as they are (see `violates`): their caller knows what they mean. */

@@ -1,4 +1,4 @@
-import type { Db } from "./database.ts";
+import type { Db, Result } from "./database.ts";
 import { CtlError } from "./errors.ts";
 
 export interface Change {
@@ -14,13 +14,14 @@ export interface Change {
  * nothing: it is a hint beside the reader's poll.
  */
 export async function recordEvent(db: Db, schema: string, change: Change): Promise<void> {
-  await db.query(
-    `with event as (
+  const text = `with event as (
        insert into events (type, action, subject, attributes) values ($1, $2, $3, $4)
      )
-     select pg_notify($5, '')`,
-    [change.type, change.action, change.subject, JSON.stringify(change.attributes ?? {}), eventChannel(schema)],
-  );
+     select pg_notify($5, '')`;
+  const attributes = JSON.stringify(change.attributes ?? {});
+  const values = [change.type, change.action, change.subject, attributes, eventChannel(schema)];
+  if (db.enqueue !== undefined) db.enqueue(text, values);
+  else await db.query(text, values);
 }
 
 export function eventChannel(schema: string): string {
@@ -99,14 +100,19 @@ export async function trimEvents(db: Db, keep: number): Promise<number> {
  * The row also makes an undo that comes meanwhile wait until this transaction has ended.
  */
 export async function beginStep(db: Db, operation: string, what: string): Promise<void> {
-  const { rows } = await db.query<{ is_undone: boolean }>(
-    `insert into step_operations as s (operation) values ($1)
+  const text = `insert into step_operations as s (operation) values ($1)
      on conflict (operation) do update set touched_at = now()
-     returning is_undone`,
-    [operation],
-  );
-  if (rows[0]?.is_undone !== true) return;
-  throw new CtlError("ABORTED", {
+     returning is_undone`;
+  const check = ({ rows }: Result<{ is_undone: boolean }>) => {
+    if (rows[0]?.is_undone === true) throw undone(what);
+  };
+  // its own transaction need not wait: it is rolled back if that is the answer
+  if (db.enqueue !== undefined) db.enqueue(text, [operation], check);
+  else check(await db.query(text, [operation]));
+}
+
+function undone(what: string): CtlError {
+  return new CtlError("ABORTED", {
     reason: "OPERATION_UNDONE",
     what,
     why: "the operation that it belongs to was undone meanwhile",

@@ -69,9 +69,9 @@ export type NewContainer = Pick<
   | "summary"
 >;
 
-/** Throws the violated constraint containers_name when the name is taken. Done again by the same operation: nothing. */
-export async function insertContainer(db: Db, row: NewContainer): Promise<void> {
-  await db.query(
+/** Throws the violated constraint containers_name when the name is taken. False: it is there already. */
+export async function insertContainer(db: Db, row: NewContainer): Promise<boolean> {
+  const { rowCount } = await db.query(
     `insert into containers (id, node, name, created_by, wish, spec, labels, image, image_id, image_digest, image_config,
                              command, restart_mode, restart_max, auto_remove, layers, layers_directory, summary)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
@@ -97,6 +97,7 @@ export async function insertContainer(db: Db, row: NewContainer): Promise<void> 
       row.summary,
     ],
   );
+  return rowCount === 1;
 }
 
 export async function containerById(db: Db, id: string): Promise<ContainerRow | undefined> {
