@@ -5,6 +5,9 @@ export type Load = () => Promise<Command>;
 /** A command's file is loaded when it is called, and no other: start time counts at every command. */
 const attach: Load = async () => (await import("./commands/attach.ts")).attach;
 const containerPrune: Load = async () => (await import("./commands/container/prune.ts")).pruneContainers;
+const checkpointCreate: Load = async () => (await import("./commands/checkpoint/refused.ts")).createCheckpoint;
+const checkpointLs: Load = async () => (await import("./commands/checkpoint/refused.ts")).listCheckpoints;
+const checkpointRm: Load = async () => (await import("./commands/checkpoint/refused.ts")).removeCheckpoint;
 const containerInspect: Load = async () => (await import("./commands/inspect.ts")).inspectContainers;
 const create: Load = async () => (await import("./commands/create.ts")).create;
 const events: Load = async () => (await import("./commands/events.ts")).events;
@@ -85,6 +88,16 @@ export interface Group {
 
 /** `ctl container ls`, `ctl image pull` … */
 export const GROUPS: Readonly<Record<string, Group>> = {
+  checkpoint: {
+    summary: "Manage checkpoints (not supported)",
+    commands: {
+      create: checkpointCreate,
+      list: checkpointLs,
+      ls: checkpointLs,
+      remove: checkpointRm,
+      rm: checkpointRm,
+    },
+  },
   container: {
     summary: "Manage containers",
     commands: {

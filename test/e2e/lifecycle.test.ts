@@ -78,6 +78,13 @@ describe("a container's life", () => {
     expect(await engine.fails(1, "start", "nobody")).to.match(/nobody/);
   });
 
+  it("is not checkpointed, and that is said plainly", async () => {
+    await engine.ok("create", "--name", "box", "busybox");
+    expect(await engine.fails(1, "checkpoint", "create", "box", "one")).to.match(/CRIU/);
+    expect(await engine.fails(1, "checkpoint", "ls", "box")).to.match(/CRIU/);
+    expect(await engine.fails(1, "checkpoint", "rm", "nobody", "one")).to.match(/nobody/);
+  });
+
   describe("is listed", () => {
     it("with Docker's columns, those that run alone unless all are asked for", async () => {
       await engine.ok("run", "-d", "--name", "up", "busybox", "sleep", "60");

@@ -22,6 +22,9 @@ const MISSING = [
   ["GET", "/containers/:id/archive", "docker cp"],
   ["HEAD", "/containers/:id/archive", "docker cp"],
   ["PUT", "/containers/:id/archive", "docker cp"],
+  ["GET", "/containers/:id/checkpoints", "docker checkpoint"],
+  ["POST", "/containers/:id/checkpoints", "docker checkpoint"],
+  ["DELETE", "/containers/:id/checkpoints/*", "docker checkpoint"],
   ["GET", "/containers/:id/attach/ws", "attaching by websocket"],
 ] as const;
 

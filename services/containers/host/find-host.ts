@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { runCommand } from "../../kit/command.ts";
+import { bindOpenat2 } from "../../kit/linux/openat2.ts";
 import { bindPidfds } from "../../kit/linux/pidfd.ts";
 import { readBootId } from "../../kit/linux/process-identity.ts";
 import { readHostFacts } from "../bundle/host-facts.ts";
@@ -81,6 +82,7 @@ export async function findHost(settings: HostSettings, signal: AbortSignal): Pro
       limits,
       facts,
       pidfds: bindPidfds(),
+      openat2: bindOpenat2(),
       migration,
       bootId,
     },

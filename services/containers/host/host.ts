@@ -1,3 +1,4 @@
+import type { Openat2 } from "../../kit/linux/openat2.ts";
 import type { Pidfds } from "../../kit/linux/pidfd.ts";
 import type { HostFacts } from "../bundle/host-facts.ts";
 import type { CgroupLayout } from "../cgroups/layout.ts";
@@ -24,6 +25,7 @@ export interface ContainerHost {
   readonly limits: LimitFacts;
   readonly facts: HostFacts;
   readonly pidfds: Pidfds;
+  readonly openat2: Openat2;
   readonly migration: WarmMigration | undefined;
   /** Of this boot: a process is (pid, start time, epoch). */
   readonly bootId: string;

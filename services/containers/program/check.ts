@@ -1,5 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { posix } from "node:path";
+import type { Openat2 } from "../../kit/linux/openat2.ts";
 import { INIT_TARGET } from "../bundle/mounts.ts";
 import type { OciConfig } from "../bundle/oci-config.ts";
 import { architectureOf, mayRunOn, type Program, programOf } from "./header.ts";
@@ -14,18 +15,18 @@ const SYSTEM_DIRECTORIES = /^\/(usr|lib\w*|bin|sbin|nix|gnu|opt)(\/|$)|^\/$/;
 /**
  * Looks at a container's program before it is started. The runtimes find out that there is none; what makes execve(2) fail
  * on one that is there (an interpreter or loader that is missing, another architecture, a carriage return behind #!) shows
- * only once the container's process runs, as its own end with code 1. About 0.2 ms. Where mounts could change the answer, or
+ * only once the container's process runs, as its own end with code 1. About 0.1 ms. Where mounts could change the answer, or
  * the kernel executes more than it does by itself (binfmt_misc), nothing is said.
  * Throws FAILED_PRECONDITION COMMAND_INTERPRETER_MISSING, COMMAND_LOADER_MISSING, COMMAND_HAS_CRLF,
  * COMMAND_WRONG_ARCHITECTURE, COMMAND_NOT_A_PROGRAM.
  */
-export async function checkProgram({ process, root, mounts }: OciConfig): Promise<void> {
+export async function checkProgram({ process, root, mounts }: OciConfig, openat2: Openat2): Promise<void> {
   const [first, , behindInit] = process.args;
   const command = first === INIT_TARGET ? behindInit : first;
   const others = mounts.filter(({ destination }) => destination !== INIT_TARGET);
   if (command === undefined || others.some(({ destination }) => SYSTEM_DIRECTORIES.test(destination))) return;
   const covers = (path: string) => others.some(({ destination }) => `${path}/`.startsWith(`${destination}/`));
-  using reader = openRoot(root.path);
+  using reader = openRoot(root.path, openat2);
   const look = { reader, covers, path: pathOf(process.env), cwd: process.cwd };
   await checkFile(command, look);
 }

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { isErrno } from "../../kit/linux/libc.ts";
-import { bindOpenat2, OpenFlag, Resolve } from "../../kit/linux/openat2.ts";
+import { type Openat2, OpenFlag, Resolve } from "../../kit/linux/openat2.ts";
 import type { ByteRange } from "./header.ts";
 
 /** Enough for an ELF's program headers and a script's first line. */
@@ -15,8 +15,7 @@ export interface RootReader extends Disposable {
   text(path: string, range: ByteRange): string;
 }
 
-export function openRoot(rootfsPath: string): RootReader {
-  const openat2 = bindOpenat2();
+export function openRoot(rootfsPath: string, openat2: Openat2): RootReader {
   const root = openSync(rootfsPath, constants.O_DIRECTORY | constants.O_RDONLY);
   const open = (path: string): number | undefined => {
     try {

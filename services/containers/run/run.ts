@@ -43,7 +43,7 @@ export async function startRun(wish: RunWish, host: ContainerHost, signal: Abort
   const name = runtimeId(wish.id, wish.run);
   const paths = containerPaths(host.root, wish.id);
   host.migration?.expect(EXPECTED_START_MS);
-  await inSpan("bundle.write", {}, async () => checkProgram(await prepareBundle(wish, host)));
+  await inSpan("bundle.write", {}, async () => checkProgram(await prepareBundle(wish, host), host.openat2));
   await clearRunFiles(paths.bundle);
   if (wish.given.mounts.some(({ mount }) => mount.kind !== "tmpfs")) await host.thread.seeHostMounts();
   try {

@@ -26,12 +26,14 @@ export interface OpenHow {
   readonly resolve: number;
 }
 
+export type Openat2 = (directory: number | undefined, path: string, how: OpenHow) => number;
+
 /**
  * Opens a path relative to a directory's descriptor (undefined: the cwd) under the rules of openat2(2); the descriptor
  * is the caller's to close. With `inRoot` symlinks and `..` are taken as if the directory were `/`: what a hostile
  * root file system holds cannot lead outside. Throws SyscallError.
  */
-export function bindOpenat2(): (directory: number | undefined, path: string, how: OpenHow) => number {
+export function bindOpenat2(): Openat2 {
   // openat2 has no wrapper in glibc
   const syscall = loadLibc().func("long syscall(long, long, const char *, const void *, size_t)");
   return (directory, path, { flags, mode, resolve }) => {

@@ -6,6 +6,7 @@ import type { OciConfig } from "../../../../services/containers/bundle/oci-confi
 import { checkProgram } from "../../../../services/containers/program/check.ts";
 import { failedStartCode } from "../../../../services/containers/program/exit-code.ts";
 import { programOf } from "../../../../services/containers/program/header.ts";
+import { bindOpenat2 } from "../../../../services/kit/linux/openat2.ts";
 import { rejection } from "../../../lab/rejection.ts";
 import { temporaryDirectory } from "../../../lab/temporary-directory.ts";
 
@@ -54,7 +55,7 @@ describe("a program that cannot be executed", () => {
   for (const [of, reason, files, code, why] of refused) {
     it(`is refused: ${of}`, async () => {
       await using root = await rootOf(files);
-      const error = await rejection(checkProgram(configOf(root.path, ["/run.sh"])));
+      const error = await rejection(check(configOf(root.path, ["/run.sh"])));
       expect(error).to.include({ code: "FAILED_PRECONDITION", reason });
       expect(String(error)).to.match(why);
       expect(failedStartCode(reason)).to.equal(code);
@@ -69,7 +70,7 @@ describe("a program that cannot be executed", () => {
       ["", "COMMAND_NOT_A_PROGRAM"],
     ] as const) {
       await using root = await rootOf({ "/run.sh": content });
-      const outcome = checkProgram(configOf(root.path, ["/run.sh"]));
+      const outcome = check(configOf(root.path, ["/run.sh"]));
       if (hasMore) await outcome.catch(() => {});
       else expect(await rejection(outcome)).to.include({ reason });
       expect(failedStartCode(reason)).to.equal(126);
@@ -86,16 +87,16 @@ describe("a program that may well be executed", () => {
     });
     await mkdir(join(root.path, "bin"));
     await symlink("/usr/lib/real-sh", join(root.path, "bin/sh"));
-    await checkProgram(configOf(root.path, ["tool", "x"]));
-    await checkProgram(configOf(root.path, [INIT_TARGET, "--", "tool"]));
+    await check(configOf(root.path, ["tool", "x"]));
+    await check(configOf(root.path, [INIT_TARGET, "--", "tool"]));
   });
 
   it("is one that nobody can see before the mounts are there, and one that is missing: the runtime tells", async () => {
     await using root = await rootOf({ "/app/run.sh": "#!/usr/bin/perl\n" });
-    await checkProgram(configOf(root.path, ["/app/run.sh"], ["/usr"]));
-    await checkProgram(configOf(root.path, ["/app/run.sh"], ["/app"]));
-    await checkProgram(configOf(root.path, ["/no/such"]));
-    expect(await rejection(checkProgram(configOf(root.path, ["/app/run.sh"], ["/data"])))).to.include({
+    await check(configOf(root.path, ["/app/run.sh"], ["/usr"]));
+    await check(configOf(root.path, ["/app/run.sh"], ["/app"]));
+    await check(configOf(root.path, ["/no/such"]));
+    expect(await rejection(check(configOf(root.path, ["/app/run.sh"], ["/data"])))).to.include({
       reason: "COMMAND_INTERPRETER_MISSING",
     });
   });
@@ -103,7 +104,7 @@ describe("a program that may well be executed", () => {
   it("is looked at within the container's root alone, whatever its links say", async () => {
     await using root = await rootOf({ "/run.sh": "#!/link\n" });
     await symlink("../../../../../../../../bin/sh", join(root.path, "link"));
-    expect(await rejection(checkProgram(configOf(root.path, ["/run.sh"])))).to.include({
+    expect(await rejection(check(configOf(root.path, ["/run.sh"])))).to.include({
       reason: "COMMAND_INTERPRETER_MISSING",
     });
   });
@@ -117,6 +118,10 @@ describe("a program that may well be executed", () => {
     expect(programOf(Buffer.from("\x7fELF"))).to.deep.equal({ kind: "unknown" });
   });
 });
+
+function check(config: OciConfig): Promise<void> {
+  return checkProgram(config, bindOpenat2());
+}
 
 /** A 64-bit little-endian ELF header, with one program header for its loader. */
 function elf({ machine = OURS, loader = "" }: { machine?: number; loader?: string } = {}): Buffer {

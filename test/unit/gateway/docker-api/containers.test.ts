@@ -5,6 +5,7 @@ import {
   type ListContainersRequest,
   OutputStream,
   type ReadLogsRequest,
+  type UpdateContainerRequest,
   type WaitContainerRequest,
 } from "#proto/ctl/containers/v1/containers.ts";
 import { CtlError } from "../../../../services/kit/errors.ts";
@@ -61,6 +62,49 @@ describe("the Docker API's containers", () => {
     expect([unknown.status, unknown.json]).to.deep.equal([400, { message: "invalid filter 'foo'" }]);
     expect((await docker.call("GET", "/containers/json?filters=%7B")).status).to.equal(400);
     expect((await docker.call("GET", "/containers/json?limit=x")).status).to.equal(400);
+  });
+
+  it("say how healthy they are, in lists and inspections", async () => {
+    const at = (seconds: number) => ({ seconds: 1_700_000_000 + seconds, nanos: 0 });
+    const log = [{ start: at(0), end: at(1), exitCode: 1, output: "no\n" }];
+    const ill = nginx({ health: { status: 3, failingStreak: 4, log, consequence: "stopped: unhealthy" } });
+    await using docker = await served({
+      containers: {
+        listContainers: async () => ({
+          containers: [ill, nginx({ health: { status: 1, failingStreak: 0, log: [], consequence: "" } }), nginx()],
+          nextPageToken: "",
+        }),
+        inspectContainer: async () => ({ container: ill }),
+      },
+    });
+    const { json: listed } = await docker.call("GET", "/containers/json");
+    const statuses = (listed as { Status: string }[]).map(({ Status }) => Status.replace(/^Up .*?(?= \(|$)/, "Up"));
+    expect(statuses).to.deep.equal(["Up (unhealthy)", "Up (health: starting)", "Up"]);
+    const { json: inspected } = await docker.call("GET", "/containers/web/json");
+    expect((inspected as { State: { Health: object } }).State.Health).to.deep.equal({
+      Status: "unhealthy",
+      FailingStreak: 4,
+      Log: [{ Start: "2023-11-14T22:13:20Z", End: "2023-11-14T22:13:21Z", ExitCode: 1, Output: "no\n" }],
+      Consequence: "stopped: unhealthy",
+    });
+  });
+
+  it("are updated: what is not said stays, and a policy is changed only when it is named", async () => {
+    const asked: UpdateContainerRequest[] = [];
+    await using docker = await served({
+      containers: {
+        updateContainer: async (request) => {
+          asked.push(request);
+          return { id: CONTAINER_ID, warnings: ["no swap"] };
+        },
+      },
+    });
+    const body = { Memory: 1 << 26, PidsLimit: -1, RestartPolicy: { Name: "on-failure", MaximumRetryCount: 2 } };
+    expect((await docker.call("POST", "/containers/web/update", body)).json).to.deep.equal({ Warnings: ["no swap"] });
+    await docker.call("POST", "/containers/web/update", { NanoCpus: 5e8 });
+    expect(asked[0]).to.deep.include({ ref: "web", restart: { mode: 4, maxRetries: 2 } });
+    expect(asked[0]?.resources).to.include({ memoryBytes: 1 << 26, pidsLimit: -1, nanoCpus: 0 });
+    expect(asked[1]).to.deep.include({ restart: undefined });
   });
 
   it("are inspected with all of Docker's fields, nulls and empty lists", async () => {
