@@ -90,6 +90,19 @@ describe("a container's health", () => {
     expect(await engine.inspect("stop", "State.Health.Status")).to.equal("unhealthy");
   });
 
+  it("is probed anew after a crash of the service in the middle of a probe, and nothing of that one stays", async () => {
+    await run("box", ["--health-cmd", "sleep 1004 & sleep 1004", ...FAST]);
+    const probes = async () => (await processes("box")).filter((one) => one.includes("1004"));
+    await eventually(async () => (await probes()).length >= 2);
+    const left = await probes();
+    await engine.daemon.kill("containers");
+    await engine.daemon.ready();
+    await eventually(async () => {
+      const now = await probes();
+      return now.length > 0 && !now.some((one) => left.includes(one));
+    }, 20_000);
+  });
+
   it("is found out also while the gateway and the database are away, and recorded afterwards", async () => {
     const { daemon } = engine;
     const shared = join(daemon.directory, "shared");

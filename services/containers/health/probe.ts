@@ -141,6 +141,15 @@ function drained(stream: Socket, keep: (chunk: Buffer) => void): Promise<void> {
 
 /** Docker's words. */
 function timedOut(timeoutMs: number, output: string): string {
-  const duration = timeoutMs % 1_000 === 0 ? `${timeoutMs / 1_000}s` : `${timeoutMs}ms`;
-  return `Health check exceeded timeout (${duration})${output === "" ? "" : `: ${output}`}`;
+  return `Health check exceeded timeout (${goDuration(timeoutMs)})${output === "" ? "" : `: ${output}`}`;
+}
+
+/** As Go prints it: 300ms, 1.5s, 1m0s. */
+export function goDuration(ms: number): string {
+  if (ms < 1_000) return `${ms}ms`;
+  const hours = Math.floor(ms / 3_600_000);
+  const minutes = Math.floor(ms / 60_000) % 60;
+  const seconds = `${(ms % 60_000) / 1_000}s`;
+  if (hours > 0) return `${hours}h${minutes}m${seconds}`;
+  return minutes > 0 ? `${minutes}m${seconds}` : seconds;
 }

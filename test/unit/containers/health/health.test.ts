@@ -10,6 +10,7 @@ import {
   endsRestarts,
   healthRestartDelayMs,
 } from "../../../../services/containers/health/consequence.ts";
+import { goDuration } from "../../../../services/containers/health/probe.ts";
 import { nextProbeAt } from "../../../../services/containers/health/schedule.ts";
 import { afterProbe, type Health, type Probe, shownHealth } from "../../../../services/containers/health/verdict.ts";
 
@@ -107,6 +108,13 @@ describe("a health verdict", () => {
   it("is not healthy for one that does not run, as in Docker", () => {
     expect(shownHealth("running", "healthy")).to.equal("healthy");
     expect(shownHealth("exited", "healthy")).to.equal("unhealthy");
+  });
+});
+
+describe("a probe that took too long", () => {
+  it("says after which time, as Go writes it", () => {
+    const shown = [300, 1_000, 1_500, 30_000, 60_000, 90_500, 3_600_000].map(goDuration);
+    expect(shown).to.deep.equal(["300ms", "1s", "1.5s", "30s", "1m0s", "1m30.5s", "1h0m0s"]);
   });
 });
 
