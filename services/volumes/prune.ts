@@ -1,10 +1,9 @@
-import { directorySizeBytes } from "../kit/directory-size.ts";
 import { isCtlError } from "../kit/errors.ts";
 import type { FilterShape } from "../kit/filters.ts";
 import { PRUNE_FILTERS, parsePruneFilters } from "../kit/prune-filters.ts";
 import type { Deps } from "./deps.ts";
-import { DEFAULT_DRIVER, driverNamed } from "./drivers/driver.ts";
 import { remove } from "./remove.ts";
+import { sizeBytesOf } from "./size.ts";
 import { allVolumes } from "./store.ts";
 import type { Volume } from "./volume.ts";
 
@@ -40,18 +39,12 @@ export async function pruneVolumes(
   let reclaimedBytes = 0;
   for (const volume of volumes) {
     signal.throwIfAborted();
-    const bytes = await weigh(volume, deps, signal);
+    const bytes = (await sizeBytesOf(volume, deps.drivers, signal)) ?? 0;
     if (!isDryRun && !(await removeUnlessUsed(volume, deps))) continue;
     removed.push(volume.name);
     reclaimedBytes += bytes;
   }
   return { removed, reclaimedBytes };
-}
-
-/** What a driver keeps elsewhere frees nothing here. */
-async function weigh(volume: Volume, { drivers }: Deps, signal: AbortSignal): Promise<number> {
-  if (volume.driver !== DEFAULT_DRIVER || Object.keys(volume.options).length > 0) return 0;
-  return directorySizeBytes(driverNamed(drivers, volume.driver).mountpoint(volume), signal);
 }
 
 async function removeUnlessUsed({ name }: Volume, deps: Deps): Promise<boolean> {

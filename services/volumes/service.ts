@@ -4,6 +4,7 @@ import { watchEvents } from "../kit/grpc/events.ts";
 import { type Handlers, implement } from "../kit/grpc/handlers.ts";
 import { parsePage } from "../kit/grpc/page.ts";
 import type { BoundService } from "../kit/grpc/server.ts";
+import { inParallel } from "../kit/parallel.ts";
 import type { EventFeed } from "../kit/watch.ts";
 import { acquire } from "./acquire.ts";
 import { copyUp } from "./copy-up.ts";
@@ -16,7 +17,11 @@ import { pruneVolumes } from "./prune.ts";
 import { release, undoAcquire } from "./references.ts";
 import { remove } from "./remove.ts";
 import { holderFrom, mountFrom, mountMessage, volumeMessage } from "./service/messages.ts";
+import { sizeBytesOf } from "./size.ts";
 import { parseVolumeName } from "./volume.ts";
+
+/** Walks side by side; more only make each other wait for the disk. */
+const WEIGHED_AT_ONCE = 4;
 
 /** The surface: a request becomes narrow types, an operation does the work, its result becomes the answer. */
 export function volumesService(deps: Deps, feed: EventFeed): BoundService {
@@ -30,10 +35,14 @@ export function volumesService(deps: Deps, feed: EventFeed): BoundService {
       };
       return { volume: volumeMessage(await createVolume(request, deps), deps.drivers) };
     },
-    listVolumes: async (request) => {
+    listVolumes: async (request, { signal }) => {
       const page = parsePage<readonly [string]>(request, 1);
       const { items, nextPageToken } = await list(parseFilters(request.filters, VOLUME_FILTERS), page, deps);
-      return { volumes: items.map((volume) => volumeMessage(volume, deps.drivers)), nextPageToken };
+      const sizes = request.withSize
+        ? await inParallel(items, (volume, s) => sizeBytesOf(volume, deps.drivers, s), signal, WEIGHED_AT_ONCE)
+        : [];
+      const volumes = items.map((volume, index) => volumeMessage(volume, deps.drivers, sizes[index]));
+      return { volumes, nextPageToken };
     },
     inspectVolume: async ({ ref }) => ({ volume: volumeMessage(await inspect(ref, deps), deps.drivers) }),
     removeVolume: async ({ ref, force }) => remove({ name: ref, force }, deps),

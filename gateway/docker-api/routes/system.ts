@@ -13,7 +13,7 @@ export function systemRoutes(app: FastifyInstance, deps: DockerApiDeps): void {
   );
   app.get("/info", async (request, reply) => {
     const info = await deps.engine.info({}, request.call);
-    return json(reply, systemInfo(info, deps.version));
+    return json(reply, systemInfo(info, deps.version, request.apiVersion));
   });
 }
 

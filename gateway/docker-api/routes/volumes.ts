@@ -19,7 +19,7 @@ export function volumeRoutes(app: FastifyInstance, deps: DockerApiDeps): void {
   app.get<{ Querystring: Query }>("/volumes", async (request, reply) => {
     const wanted = filters(request.query, VOLUME_FILTERS);
     const volumes = await allPages(
-      (page) => deps.volumes.listVolumes({ filters: wanted, ...page }, request.call),
+      (page) => deps.volumes.listVolumes({ filters: wanted, withSize: false, ...page }, request.call),
       (response) => response.volumes,
     );
     return json(reply, { Volumes: volumes.map(volumeInspect), Warnings: null });

@@ -70,6 +70,12 @@ function inspectedHealth({ status, failingStreak, log, consequence }: Health) {
   };
 }
 
+/** `Health` of a container in a list, since 1.52. */
+export function summarizedHealth(health: Health | undefined) {
+  const { status, failingStreak } = health ?? { status: HealthStatus.UNSPECIFIED, failingStreak: 0 };
+  return { Status: HEALTH_NAMES[status], FailingStreak: failingStreak };
+}
+
 function healthText(health: Health | undefined): string {
   if (health === undefined) return "";
   const name = HEALTH_NAMES[health.status];

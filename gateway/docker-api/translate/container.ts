@@ -3,7 +3,7 @@ import type { ApiVersion } from "../versions.ts";
 import { containerConfig, exposedPorts } from "./container-config.ts";
 import { mountPoints } from "./container-mounts.ts";
 import { endpointSettings, networkSettings } from "./container-networks.ts";
-import { inspectedState, isRunning, stateName, statusText } from "./container-state.ts";
+import { inspectedState, isRunning, stateName, statusText, summarizedHealth } from "./container-state.ts";
 import { nullIfNone, sorted } from "./go-values.ts";
 import { hostConfig, networkMode } from "./host-config.ts";
 import { portSummaries } from "./ports.ts";
@@ -70,6 +70,7 @@ export function containerSummary(container: Container, version: ApiVersion, nowM
     Labels: sorted({ ...container.imageConfig?.labels, ...container.spec?.labels }),
     State: stateName(container),
     Status: statusText(container, nowMs),
+    ...(version.minor < 52 ? {} : { Health: summarizedHealth(container.health) }),
     HostConfig: { NetworkMode: networkMode(container.spec) },
     NetworkSettings: { Networks: endpointSettings(container, version) },
     Mounts: mountPoints(container),

@@ -1,11 +1,12 @@
 import type { InfoResponse } from "#proto/ctl/gateway/v1/gateway.ts";
+import type { ApiVersion } from "../versions.ts";
 import { STORAGE_DRIVER } from "./container.ts";
 import { rfc3339Nano } from "./times.ts";
 
 const HUB = "https://index.docker.io/v1/";
 
 /** `GET /info`. What ctl has no notion of has Docker's zero value. */
-export function systemInfo(info: InfoResponse, serverVersion: string) {
+export function systemInfo(info: InfoResponse, serverVersion: string, version: ApiVersion) {
   return {
     ID: info.id,
     Containers: info.containers,
@@ -22,6 +23,8 @@ export function systemInfo(info: InfoResponse, serverVersion: string) {
       Log: ["json-file", "none"],
     },
     ...LIMITS,
+    ...(version.minor < 50 ? { BridgeNfIptables: false, BridgeNfIp6tables: false } : {}),
+    ...(version.minor < 49 ? {} : { FirewallBackend: { Driver: "nftables" } }),
     Debug: false,
     NFd: 0,
     OomKillDisable: info.cgroupMode !== "2",
@@ -67,8 +70,6 @@ const LIMITS = {
   CPUSet: true,
   PidsLimit: true,
   IPv4Forwarding: true,
-  BridgeNfIptables: false,
-  BridgeNfIp6tables: false,
 };
 
 function host(info: InfoResponse) {

@@ -43,7 +43,7 @@ export function mountFrom(message: MountRequest): MountInput {
   return { ...same, kind, isReadOnly };
 }
 
-export function volumeMessage(volume: Volume, drivers: Drivers): VolumeMessage {
+export function volumeMessage(volume: Volume, drivers: Drivers, sizeBytes?: number): VolumeMessage {
   const { name, driver, labels, options, isAnonymous, createdAt, holders } = volume;
   return VolumeMessage.fromPartial({
     name,
@@ -54,6 +54,7 @@ export function volumeMessage(volume: Volume, drivers: Drivers): VolumeMessage {
     mountpoint: driverNamed(drivers, volume.driver).mountpoint(volume),
     created: timestampOf(createdAt),
     holders: [...holders],
+    ...(sizeBytes === undefined ? {} : { sizeBytes }),
   });
 }
 

@@ -406,6 +406,9 @@ async function names(lab: VolumesLab, filters: { key: string; values: string[] }
 }
 
 async function page(lab: VolumesLab, pageToken: string): Promise<{ names: string[]; next: string }> {
-  const { volumes, nextPageToken } = await lab.volumes.listVolumes({ filters: [], pageSize: 2, pageToken }, call());
+  const { volumes, nextPageToken } = await lab.volumes.listVolumes(
+    { withSize: false, filters: [], pageSize: 2, pageToken },
+    call(),
+  );
   return { names: volumes.map(({ name }) => name), next: nextPageToken };
 }

@@ -19,6 +19,7 @@ import { temporaryDirectory } from "../../../lab/temporary-directory.ts";
 export interface Answers {
   readonly containers?: Partial<Handlers<typeof ContainersService>>;
   readonly images?: Partial<Handlers<typeof ImagesService>>;
+  readonly layers?: Partial<Handlers<typeof LayersService>>;
   readonly networks?: Partial<Handlers<typeof NetworksService>>;
   readonly volumes?: Partial<Handlers<typeof VolumesService>>;
   readonly gateway?: Partial<Handlers<typeof GatewayService>>;
@@ -86,6 +87,7 @@ async function serveAnswers(answers: Answers, path: string): Promise<AsyncDispos
   const server = new Server();
   server.addService(ContainersService, part(ContainersService, answers.containers));
   server.addService(ImagesService, part(ImagesService, answers.images));
+  server.addService(LayersService, part(LayersService, answers.layers));
   server.addService(NetworksService, part(NetworksService, answers.networks));
   server.addService(VolumesService, part(VolumesService, answers.volumes));
   server.addService(GatewayService, part(GatewayService, answers.gateway));
