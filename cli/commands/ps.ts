@@ -1,4 +1,9 @@
-import { type Container, ContainersService, ListContainersRequest } from "#proto/ctl/containers/v1/containers.ts";
+import {
+  ContainersService,
+  ListContainersRequest,
+  type ListedContainer,
+  ListedContainers,
+} from "#proto/ctl/containers/v1/containers.ts";
 import type { Context } from "../context.ts";
 import { command } from "../grammar/command.ts";
 import { integer, toggle } from "../grammar/flags.ts";
@@ -39,13 +44,20 @@ export const ps = command({
   },
 });
 
+/** The same answer, read into what a list shows: half of the work for a thousand containers. */
+const LIST = {
+  ...ContainersService.listContainers,
+  responseSerialize: (value: ListedContainers) => Buffer.from(ListedContainers.encode(value).finish()),
+  responseDeserialize: (bytes: Buffer) => ListedContainers.decode(bytes),
+};
+
 /** The most that there is: each page is a question of its own. */
 const PAGE_SIZE = 5_000;
 
-function list({ daemon }: Context, wanted: Partial<ListContainersRequest>): Promise<Container[]> {
+function list({ daemon }: Context, wanted: Partial<ListContainersRequest>): Promise<ListedContainer[]> {
   return allPages(async (pageToken) => {
     const request = ListContainersRequest.fromPartial({ ...wanted, pageToken, pageSize: PAGE_SIZE });
-    const { containers, nextPageToken } = await daemon.unary(ContainersService.listContainers, request);
+    const { containers, nextPageToken } = await daemon.unary(LIST, request);
     return { items: containers, nextPageToken };
   });
 }

@@ -1,4 +1,4 @@
-import { type Container, ContainerState, HealthStatus } from "#proto/ctl/containers/v1/containers.ts";
+import { ContainerState, HealthStatus, type ListedContainer } from "#proto/ctl/containers/v1/containers.ts";
 import { ellipsis, goTime, humanAgo, humanDuration, humanSize, shortId } from "./human.ts";
 import { portsColumn } from "./ports.ts";
 import type { Row, RowShape } from "./rows.ts";
@@ -37,7 +37,7 @@ export function containerShape(withSize: boolean): RowShape {
   return { headings: HEADINGS, columns: withSize ? [...columns, "Size"] : columns };
 }
 
-export function containerRow(container: Container, now: number, isWhole: boolean): Row {
+export function containerRow(container: ListedContainer, now: number, isWhole: boolean): Row {
   const { id, name, path, args, spec, ports, state } = container;
   const line = [path, ...args].join(" ");
   const isRunning = state === ContainerState.RUNNING || state === ContainerState.PAUSED;
@@ -78,16 +78,16 @@ export function containerRow(container: Container, now: number, isWhole: boolean
   };
 }
 
-function labelsOf({ imageConfig, spec }: Container): Readonly<Record<string, string>> {
+function labelsOf({ imageConfig, spec }: ListedContainer): Readonly<Record<string, string>> {
   return { ...imageConfig?.labels, ...spec?.labels };
 }
 
-function exposedPorts({ imageConfig, spec }: Container): string[] {
+function exposedPorts({ imageConfig, spec }: ListedContainer): string[] {
   return [...new Set([...(imageConfig?.exposedPorts ?? []), ...(spec?.exposedPorts ?? [])])];
 }
 
 /** Docker's words: "Up 3 minutes (Paused)", "Exited (0) 5 seconds ago". */
-export function statusText(container: Container, now: number): string {
+export function statusText(container: ListedContainer, now: number): string {
   const { state, exitCode = 0 } = container;
   switch (state) {
     case ContainerState.RUNNING:
@@ -107,11 +107,11 @@ export function statusText(container: Container, now: number): string {
   }
 }
 
-function upText({ started }: Container, now: number): string {
+function upText({ started }: ListedContainer, now: number): string {
   return `Up ${humanDuration(now - toDate(started).getTime())}`;
 }
 
-function healthText({ health }: Container): string {
+function healthText({ health }: ListedContainer): string {
   const words: Readonly<Record<number, string>> = {
     [HealthStatus.STARTING]: " (health: starting)",
     [HealthStatus.HEALTHY]: " (healthy)",
@@ -121,7 +121,7 @@ function healthText({ health }: Container): string {
 }
 
 /** What it has written, and in brackets that and its image. */
-function sizeText({ sizeRwBytes, sizeRootBytes }: Container): string {
+function sizeText({ sizeRwBytes, sizeRootBytes }: ListedContainer): string {
   if (sizeRwBytes === undefined) return "";
   const written = humanSize(sizeRwBytes, 3);
   return sizeRootBytes === undefined ? written : `${written} (virtual ${humanSize(sizeRootBytes, 3)})`;

@@ -4,36 +4,27 @@ const GAP = 3;
 
 /** Lines of cells, as Go's text/tabwriter aligns them. Every line ends with a newline. */
 export function alignCells(lines: readonly (readonly string[])[]): string {
-  // asked once for all of them: a list may have thousands of lines
-  const widthOf = hasWideCharacters(lines) ? countCharacters : countUnits;
   const widths: number[] = [];
   for (const cells of lines) {
     for (let index = 0; index < cells.length - 1; index++) {
       widths[index] = Math.max(widths[index] ?? LEAST_WIDTH, widthOf(cells[index] ?? "") + GAP);
     }
   }
-  let text = "";
+  const out: string[] = [];
   for (const cells of lines) {
-    for (let index = 0; index < cells.length - 1; index++)
-      text += padded(cells[index] ?? "", widths[index] ?? 0, widthOf);
-    text += `${cells.at(-1) ?? ""}\n`;
+    for (let index = 0; index < cells.length - 1; index++) {
+      const cell = cells[index] ?? "";
+      // in units of which some characters have two
+      out.push(cell.padEnd((widths[index] ?? 0) + cell.length - widthOf(cell)));
+    }
+    out.push(cells.at(-1) ?? "", "\n");
   }
-  return text;
+  return out.join("");
 }
 
-function padded(cell: string, width: number, widthOf: (text: string) => number): string {
-  return cell.padEnd(width + cell.length - widthOf(cell));
+/** Characters; counted one by one only where one may have two of JavaScript's units. */
+function widthOf(text: string): number {
+  return TWO_UNITS.test(text) ? [...text].length : text.length;
 }
 
-/** Some character takes two of JavaScript's units. */
-function hasWideCharacters(lines: readonly (readonly string[])[]): boolean {
-  return lines.some((cells) => /[\ud800-\udfff]/.test(cells.join("")));
-}
-
-function countUnits(text: string): number {
-  return text.length;
-}
-
-function countCharacters(text: string): number {
-  return [...text].length;
-}
+const TWO_UNITS = /[\ud800-\udfff]/;
