@@ -29,7 +29,17 @@ interface Method {
 
 /** What a client may call on a service itself. Steps of operations (Acquire, StartContainer …) are not for clients. */
 const ALLOWED = {
-  images: pick(ImagesService, "pull", "listImages", "inspectImage", "tagImage", "removeImage", "pruneImages"),
+  images: pick(
+    ImagesService,
+    "pull",
+    "listImages",
+    "inspectImage",
+    "tagImage",
+    "removeImage",
+    "pruneImages",
+    "inspectRemote",
+    "checkLogin",
+  ),
   layers: pick(LayersService, "usage"),
   networks: pick(NetworksService, "createNetwork", "listNetworks", "inspectNetwork", "removeNetwork", "pruneNetworks"),
   volumes: pick(VolumesService, "createVolume", "listVolumes", "inspectVolume", "removeVolume", "pruneVolumes"),

@@ -23,6 +23,7 @@ import { logRoutes } from "./routes/logs.ts";
 import { networkRoutes } from "./routes/networks.ts";
 import { pruneRoutes } from "./routes/prune.ts";
 import { pullRoutes } from "./routes/pull.ts";
+import { registryRoutes } from "./routes/registries.ts";
 import { systemRoutes } from "./routes/system.ts";
 import { unservedRoutes } from "./routes/unserved.ts";
 import { updateRoutes } from "./routes/update.ts";
@@ -115,6 +116,7 @@ function addRoutes(app: FastifyInstance, deps: DockerApiDeps): void {
   execRoutes(app, deps, sessions);
   imageRoutes(app, deps);
   pullRoutes(app, deps);
+  registryRoutes(app, deps);
   networkRoutes(app, deps);
   volumeRoutes(app, deps);
   eventRoutes(app, deps);

@@ -4,6 +4,8 @@ import { complaint, type Descriptor, type ImageManifest, invalidDocument, parseJ
 import { normalise, type Platform } from "./platform.ts";
 
 /** Docker's healthcheck; durations are nanoseconds as in the document, 0 or undefined is inherited. */
+export const MAX_CONFIG_BYTES = 8 << 20;
+
 export interface ImageHealthcheck {
   readonly test: readonly string[];
   readonly intervalNs: number | undefined;

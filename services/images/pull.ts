@@ -6,7 +6,7 @@ import { attribute } from "../kit/telemetry/attributes.ts";
 import { inSpan } from "../kit/telemetry/trace.ts";
 import { ingestBlob } from "./blobs/ingest.ts";
 import type { Digest } from "./digest.ts";
-import { type ImageConfig, pairLayers, parseImageConfig } from "./image-config.ts";
+import { type ImageConfig, MAX_CONFIG_BYTES, pairLayers, parseImageConfig } from "./image-config.ts";
 import type { ExtractionPool } from "./layers/extraction-pool.ts";
 import { type ImageManifest, parseManifest } from "./manifest.ts";
 import type { ImagePaths } from "./paths.ts";
@@ -37,8 +37,6 @@ export interface PulledImage {
   /** False: this name had this image already. */
   readonly changed: boolean;
 }
-
-const MAX_CONFIG_BYTES = 8 << 20;
 
 /**
  * Brings an image from its registry: manifest, configuration, then all layers at once, each downloaded, verified and

@@ -15,6 +15,7 @@ import { pruneImages } from "./prune.ts";
 import { removeImage } from "./remove.ts";
 import { imageMessage } from "./service/messages.ts";
 import { type PullCallDeps, pullCall } from "./service/pull.ts";
+import { checkLogin, inspectRemoteCall } from "./service/remote.ts";
 import { usage } from "./store/layers.ts";
 import { tagImage } from "./tag.ts";
 
@@ -58,6 +59,11 @@ function imagesHandlers(deps: ImagesDeps): Handlers<typeof ImagesService> {
       await deleteBlobs(db, deps.paths, blobs);
       if (!dryRun && deleted.length > 0) deps.onUnused();
       return { untagged: [...untagged], deleted: [...deleted], reclaimedBytes };
+    },
+    inspectRemote: (request, { signal }) => inspectRemoteCall(request, deps, signal),
+    checkLogin: async (request, { signal }) => {
+      await checkLogin(request, deps, signal);
+      return {};
     },
     watch: (request, { signal }) => watchEvents(feed, request, signal),
   };

@@ -1,12 +1,11 @@
 import type { FastifyInstance } from "fastify";
-import * as z from "zod";
-import { RegistryAuth } from "#proto/ctl/images/v1/images.ts";
+import type { RegistryAuth } from "#proto/ctl/images/v1/images.ts";
 import { CtlError, isCtlError } from "../../../services/kit/errors.ts";
 import { jsonLine, streamed } from "../answer.ts";
 import type { ApiCall, DockerApiDeps } from "../deps.ts";
 import { parsePlatform } from "../platform.ts";
 import { invalidRequest, type Query, text } from "../query.ts";
-import { goObject, goString } from "../translate/go-json.ts";
+import { registryAuth } from "../registry-auth.ts";
 import { PullProgress } from "../translate/pull-progress.ts";
 import { notServed } from "./unserved.ts";
 
@@ -79,33 +78,4 @@ function asPullRefusal(error: unknown): unknown {
   const reason = { IMAGE_NOT_FOUND: "MANIFEST_UNKNOWN", REGISTRY_UNAUTHORIZED: "PULL_DENIED" }[error.reason];
   if (reason === undefined) return error;
   return new CtlError("NOT_FOUND", { reason, what: error.what, why: error.why, cause: error });
-}
-
-const authHeader = goObject({
-  username: goString,
-  password: goString,
-  identitytoken: goString,
-  registrytoken: goString,
-});
-
-/** `X-Registry-Auth`: base64url of JSON. A header that cannot be read counts as none, as in Docker. */
-export function registryAuth(header: string | string[] | undefined): RegistryAuth | undefined {
-  if (typeof header !== "string" || header === "") return undefined;
-  const parsed = z
-    .string()
-    .transform(jsonOf)
-    .pipe(authHeader)
-    .safeParse(Buffer.from(header, "base64").toString("utf8"));
-  if (!parsed.success) return undefined;
-  const { username, password, identitytoken, registrytoken } = parsed.data;
-  if (username === "" && identitytoken === "" && registrytoken === "") return undefined;
-  return RegistryAuth.fromPartial({ username, password, identityToken: identitytoken, registryToken: registrytoken });
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

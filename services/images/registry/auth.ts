@@ -99,7 +99,7 @@ function tokenRequest(challenge: Challenge, access: AccessRequest): HttpRequest 
     return { method: "POST", url, insecure, body, headers: { "content-type": "application/x-www-form-urlencoded" } };
   }
   if (service !== undefined) url.searchParams.set("service", service);
-  for (const part of scope.split(" ")) url.searchParams.append("scope", part);
+  for (const part of scope.split(" ").filter((one) => one !== "")) url.searchParams.append("scope", part);
   if (credentials.kind !== "basic") return { method: "GET", url, insecure, headers: {} };
   url.searchParams.set("account", credentials.username);
   return { method: "GET", url, insecure, headers: { authorization: basicHeader(credentials) } };

@@ -5,10 +5,10 @@ import type { Descriptor } from "../manifest.ts";
 import { familiarName, type Reference } from "../reference.ts";
 import { Authorizer } from "./auth.ts";
 import { blobChunks } from "./blobs.ts";
-import type { CredentialSource } from "./credentials.ts";
+import type { CredentialSource, Credentials } from "./credentials.ts";
 import { endpointsFor, type RegistrySettings } from "./endpoints.ts";
 import { type FetchedManifest, fetchDigest, fetchManifest, type ManifestQuery } from "./manifests.ts";
-import type { RetryPolicy, Session } from "./session.ts";
+import { ask, type RetryPolicy, type Session } from "./session.ts";
 import { Transport, type TransportSettings } from "./transport.ts";
 
 export interface RegistryClientSettings {
@@ -67,6 +67,31 @@ export class RegistryClient implements Disposable {
       });
     }
     return new Remote(reference, sessions);
+  }
+
+  /**
+   * Shows the registry itself, not its mirrors, who we are. Throws UNAUTHENTICATED REGISTRY_UNAUTHORIZED, UNAVAILABLE
+   * REGISTRY_UNAVAILABLE, what registries say.
+   */
+  async login(domain: string, credentials: Credentials, signal: AbortSignal): Promise<void> {
+    const { registries, retry } = this.#settings;
+    const itself = { ...registries, mirrors: {} };
+    const sessions = endpointsFor(domain, itself).map((endpoint): Session => {
+      const access = { endpoint, scope: "", credentials };
+      return { access, repository: "", transport: this.#transport, authorizer: this.#authorizer, retry };
+    });
+    const failures: Failure[] = [];
+    for (const session of sessions) {
+      const hasAlternative = session !== sessions.at(-1);
+      const request = { method: "GET", path: "", headers: {}, what: `log in to ${domain}`, hasAlternative } as const;
+      try {
+        (await ask(session, { ...request, isFirst: true }, signal)).body.resume();
+        return;
+      } catch (error) {
+        failures.push(failureAt(session, error, signal));
+      }
+    }
+    throw combined(failures, `log in to ${domain}`);
   }
 
   [Symbol.dispose](): void {

@@ -51,12 +51,17 @@ export async function ask(session: Session, request: RegistryRequest, signal: Ab
   }
 }
 
-function spanOf({ access, repository }: Session, { method, path }: RegistryRequest) {
+function spanOf(session: Session, request: RegistryRequest) {
   const attributes = {
-    [attribute.httpMethod]: method,
-    [attribute.urlFull]: `${access.endpoint.url}/v2/${repository}/${path}`,
+    [attribute.httpMethod]: request.method,
+    [attribute.urlFull]: urlOf(session, request),
   };
   return { kind: SpanKind.CLIENT, attributes };
+}
+
+/** Without a repository it is the registry itself that is asked. */
+function urlOf({ access, repository }: Session, { path }: RegistryRequest): string {
+  return `${access.endpoint.url}/v2/${repository === "" ? "" : `${repository}/`}${path}`;
 }
 
 type Answer =
@@ -104,11 +109,11 @@ async function sendOnce(
   authorization: string | undefined,
   signal: AbortSignal,
 ): Promise<HttpResponse> {
-  const { access, repository, transport } = session;
+  const { access, transport } = session;
   return await transport.send(
     {
       method: request.method,
-      url: new URL(`${access.endpoint.url}/v2/${repository}/${request.path}`),
+      url: new URL(urlOf(session, request)),
       insecure: access.endpoint.insecure,
       headers: {
         "user-agent": "ctl",

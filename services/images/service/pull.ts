@@ -1,4 +1,4 @@
-import type { PullRequest, PullResponse, RegistryAuth } from "#proto/ctl/images/v1/images.ts";
+import type { PullRequest, PullResponse } from "#proto/ctl/images/v1/images.ts";
 import { AsyncQueue } from "../../kit/async-queue.ts";
 import { isCtlError } from "../../kit/errors.ts";
 import { collectBlobs } from "../collect.ts";
@@ -6,8 +6,9 @@ import { normalise, type Platform } from "../platform.ts";
 import { type PullDeps, type PullObserver, pull, wantedPlatform } from "../pull.ts";
 import { parseReference, type Reference } from "../reference.ts";
 import type { RegistryClient } from "../registry/client.ts";
-import { type CredentialSource, credentialsFor } from "../registry/credentials.ts";
+import type { CredentialSource } from "../registry/credentials.ts";
 import { imageMessage, phaseMessage } from "./messages.ts";
+import { credentialSource } from "./registry-auth.ts";
 
 export interface PullCallDeps extends PullDeps {
   /** The one that the configuration of now asks for. */
@@ -42,7 +43,7 @@ async function run(
   deps: PullCallDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  const source = credentialSource(request.auth, reference, deps);
+  const source = credentialSource(request.auth, reference.domain, deps.credentials);
   const repository = await deps.registry().repository(reference, source, signal);
   const platform = wantedPlatform(platformOf(request));
   try {
@@ -74,18 +75,6 @@ function observerOf(reference: string, answers: AsyncQueue<PullResponse>): PullO
       answers.push({ event: { $case: "layer", value } });
     },
   };
-}
-
-function credentialSource(
-  auth: RegistryAuth | undefined,
-  { domain }: Reference,
-  { credentials }: PullCallDeps,
-): CredentialSource {
-  if (auth === undefined) return credentials();
-  if (auth.registryToken !== "") return credentialsFor(domain, { kind: "registry-token", token: auth.registryToken });
-  if (auth.identityToken !== "") return credentialsFor(domain, { kind: "identity-token", token: auth.identityToken });
-  if (auth.username === "") return credentials();
-  return credentialsFor(domain, { kind: "basic", username: auth.username, password: auth.password });
 }
 
 function platformOf({ platform }: PullRequest): Platform | undefined {
