@@ -1,16 +1,16 @@
 import { ContainerSpec, RestartMode } from "#proto/ctl/containers/v1/spec.ts";
-import { MountType } from "#proto/ctl/volumes/v1/volumes.ts";
-import { CtlError } from "../../services/kit/errors.ts";
 import type { FlagValues } from "../grammar/flags.ts";
 import { readTextFile } from "../read-file.ts";
 import { parseEnvFile, parseLabelFile, resolveVariable } from "../values/environment.ts";
 import { toMap } from "../values/key-value.ts";
-import { type Mount, parseVolume } from "../values/mount.ts";
 import type { RestartPolicy } from "../values/restart-policy.ts";
+import { refuseConflicts } from "./conflicts.ts";
 import { endpointsOf } from "./endpoints.ts";
 import type { containerFlags } from "./flags.ts";
 import { healthcheckOf } from "./healthcheck.ts";
-import { securityOptionsOf } from "./security.ts";
+import { isolationOf } from "./isolation.ts";
+import { mountsOf } from "./mounts.ts";
+import { resourcesOf } from "./resources.ts";
 
 export type ContainerFlags = FlagValues<typeof containerFlags>;
 
@@ -31,10 +31,11 @@ export function buildSpec(wish: Wish): ContainerSpec {
   return ContainerSpec.fromPartial({
     ...programOf(wish),
     ...lifetimeOf(wish),
-    ...isolationOf(wish),
+    ...isolationOf(wish.flags),
     ...networkOf(wish),
     resources: resourcesOf(wish.flags),
     mounts: mountsOf(wish),
+    volumesFrom: [...wish.flags["volumes-from"]],
     name: wish.flags.name ?? "",
     image: wish.image,
     labels: toMap([...wish.flags["label-file"].flatMap(readLabels), ...wish.flags.label]),
@@ -44,16 +45,6 @@ export function buildSpec(wish: Wish): ContainerSpec {
     logOptions: toMap(wish.flags["log-opt"]),
     attach: attachedStreams(wish),
   });
-}
-
-function refuseConflicts({ flags, isDetached, image }: Wish): void {
-  const restarts = flags.restart !== undefined && flags.restart.mode !== "no";
-  if (flags.rm && restarts)
-    throw conflict(image, "--rm removes what --restart would start again", "leave one of them out");
-  if (isDetached && flags.attach.length > 0) throw conflict(image, "-a attaches, -d detaches", "leave one of them out");
-  if (flags["mac-address"] !== undefined && flags.network.length + flags.net.length > 1) {
-    throw conflict(image, "--mac-address with several networks", "say --network name=NET,mac-address=… for each");
-  }
 }
 
 function programOf({ flags, command, env, isDetached }: Wish) {
@@ -96,28 +87,6 @@ function lifetimeOf({ flags }: Wish) {
   };
 }
 
-function isolationOf({ flags }: Wish) {
-  return {
-    hostname: flags.hostname ?? "",
-    domainname: flags.domainname ?? "",
-    readOnlyRootfs: flags["read-only"],
-    capAdd: [...flags["cap-add"]],
-    capDrop: [...flags["cap-drop"]],
-    privileged: flags.privileged,
-    securityOptions: securityOptionsOf(flags["security-opt"]),
-    sysctls: toMap(flags.sysctl),
-    ulimits: [...flags.ulimit],
-    shmSizeBytes: flags["shm-size"] ?? 0,
-    oomScoreAdj: flags["oom-score-adj"],
-    ipcMode: flags.ipc ?? "",
-    pidMode: flags.pid ?? "",
-    utsMode: flags.uts === "private" ? "" : (flags.uts ?? ""),
-    cgroupnsMode: flags.cgroupns ?? "",
-    usernsMode: "",
-    devices: [...flags.device],
-  };
-}
-
 function networkOf({ flags, image }: Wish) {
   return {
     endpoints: endpointsOf(flags, image),
@@ -128,46 +97,7 @@ function networkOf({ flags, image }: Wish) {
     dnsSearch: [...flags["dns-search"]],
     dnsOptions: [...flags["dns-option"], ...flags["dns-opt"]],
     extraHosts: [...flags["add-host"]],
-  };
-}
-
-function resourcesOf(flags: ContainerFlags) {
-  return {
-    memoryBytes: flags.memory ?? 0,
-    memorySwapBytes: flags["memory-swap"] ?? 0,
-    memoryReservationBytes: flags["memory-reservation"] ?? 0,
-    nanoCpus: flags.cpus ?? 0,
-    cpuShares: flags["cpu-shares"] ?? 0,
-    cpuPeriodUs: flags["cpu-period"] ?? 0,
-    cpuQuotaUs: flags["cpu-quota"] ?? 0,
-    cpusetCpus: flags["cpuset-cpus"] ?? "",
-    cpusetMems: flags["cpuset-mems"] ?? "",
-    // -1 and 0 both mean: no limit
-    pidsLimit: Math.max(0, flags["pids-limit"] ?? 0),
-    blkioWeight: flags["blkio-weight"] ?? 0,
-    oomKillDisable: flags["oom-kill-disable"],
-  };
-}
-
-const MOUNT_TYPES = { bind: MountType.BIND, volume: MountType.VOLUME, tmpfs: MountType.TMPFS } as const;
-
-function mountsOf({ flags, env, image }: Wish) {
-  const here = { directory: process.cwd(), home: env["HOME"] ?? "/root" };
-  const mounts = [...flags.volume.map((volume) => parseVolume(volume, here)), ...flags.mount, ...flags.tmpfs];
-  const targets = mounts.map((mount) => mount.target);
-  const twice = targets.find((target, index) => targets.indexOf(target) !== index);
-  if (twice !== undefined) throw conflict(image, `duplicate mount point: ${twice}`, "mount one thing there");
-  return mounts.map(toRequest);
-}
-
-function toRequest(mount: Mount) {
-  return {
-    ...mount,
-    type: MOUNT_TYPES[mount.type],
-    driverOptions: { ...mount.driverOptions },
-    labels: { ...mount.labels },
-    tmpfsOptions: [...mount.tmpfsOptions],
-    isFromImage: false,
+    links: [...flags.link],
   };
 }
 
@@ -180,13 +110,4 @@ export function attachedStreams({ flags, isDetached }: Pick<Wish, "flags" | "isD
 
 function readLabels(path: string): string[] {
   return parseLabelFile(readTextFile(path, "label file"));
-}
-
-function conflict(image: string, why: string, fix: string): CtlError {
-  return new CtlError("INVALID_ARGUMENT", {
-    reason: "FLAGS_CONFLICT",
-    what: `describe a container of ${image}`,
-    why,
-    fix,
-  });
 }

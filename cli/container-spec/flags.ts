@@ -1,17 +1,23 @@
 import { integer, list, parsed, parsedList, text, toggle } from "../grammar/flags.ts";
+import { parseBpsDevice, parseIopsDevice, parseWeightDevice } from "../values/block-device.ts";
 import { choiceOf } from "../values/choice.ts";
 import { parseCpus } from "../values/cpus.ts";
-import { parseDevice } from "../values/device.ts";
+import { parseDevice, parseDeviceRule } from "../values/device.ts";
+import { parseDnsSearch, parseDnsServer } from "../values/dns.ts";
 import { parseDuration } from "../values/duration.ts";
 import { parseExtraHost } from "../values/extra-host.ts";
+import { parseGpus } from "../values/gpus.ts";
 import { parseKeyValue, parseLabel } from "../values/key-value.ts";
+import { parseLink } from "../values/link.ts";
 import { parseMount, parseTmpfs } from "../values/mount.ts";
+import { namespaceMode } from "../values/namespace-mode.ts";
 import { parseNetwork } from "../values/network.ts";
 import { checkPlatform } from "../values/platform.ts";
 import { parseExposedPort, parsePort } from "../values/port.ts";
 import { parseRestartPolicy } from "../values/restart-policy.ts";
 import { parseSize, parseSizeOrUnlimited } from "../values/size.ts";
 import { parseUlimit } from "../values/ulimit.ts";
+import { contentTrust, parseIsolation, unsupported, windowsOnly } from "../values/unsupported.ts";
 
 const identity = {
   annotation: parsedList({ value: "map", help: "An annotation for the OCI runtime, KEY=VALUE" }, parseKeyValue),
@@ -64,11 +70,12 @@ const lifetime = {
 
 const network = {
   "add-host": parsedList({ help: "A line for /etc/hosts, NAME:ADDRESS" }, parseExtraHost),
-  dns: list({ help: "A DNS server" }),
+  dns: parsedList({ help: "A DNS server" }, parseDnsServer),
   "dns-option": list({ help: "An option of the resolver" }),
-  "dns-search": list({ help: "A domain to search in" }),
+  "dns-search": parsedList({ help: "A domain to search in (. for none)" }, parseDnsSearch),
   expose: parsedList({ help: "Tell of a port, or a range, without publishing it" }, parseExposedPort),
   ip: text({ help: "Its IPv4 address on the network" }),
+  link: parsedList({ help: "Know another container by a name, CONTAINER[:ALIAS], in /etc/hosts" }, parseLink),
   "mac-address": text({ help: "Its MAC address on the network" }),
   net: parsedList({ value: "network", help: "As --network", isHidden: true }, parseNetwork),
   "net-alias": list({ help: "As --network-alias", isHidden: true }),
@@ -85,19 +92,30 @@ const storage = {
   "shm-size": parsed({ value: "bytes", help: "Size of /dev/shm" }, parseSize),
   tmpfs: parsedList({ help: "A tmpfs: /run or /run:size=64m" }, parseTmpfs),
   volume: list({ short: "v", help: "A bind mount or volume: /here:/there[:ro], NAME:/there" }),
+  "volume-driver": text({ help: "Driver of the volumes that -v makes" }),
+  "volumes-from": list({ help: "Mount what another container mounts, CONTAINER[:ro]" }),
 };
 
 const limits = {
   "blkio-weight": integer({ help: "Weight of its block I/O, 10 to 1000" }),
+  "blkio-weight-device": parsedList({ help: "The same for one device: /dev/sda:200" }, parseWeightDevice),
+  "cgroup-parent": text({ help: "Put its cgroup into this one" }),
   "cpu-period": integer({ help: "Length of a CFS period, microseconds" }),
   "cpu-quota": integer({ help: "CPU time in a CFS period, microseconds" }),
+  "cpu-rt-period": integer({ help: "Length of a period of real-time CPU, microseconds" }),
+  "cpu-rt-runtime": integer({ help: "Real-time CPU in that period, microseconds" }),
   "cpu-shares": integer({ short: "c", help: "Weight of its CPU time" }),
   cpus: parsed({ value: "decimal", help: "How many CPUs it may use" }, parseCpus),
   "cpuset-cpus": text({ help: "The CPUs it may run on: 0-3, 0,1" }),
   "cpuset-mems": text({ help: "The memory nodes it may use" }),
+  "device-read-bps": parsedList({ help: "Most bytes a second read from a device: /dev/sda:1mb" }, parseBpsDevice),
+  "device-read-iops": parsedList({ help: "Most reads a second from a device: /dev/sda:100" }, parseIopsDevice),
+  "device-write-bps": parsedList({ help: "Most bytes a second written to a device" }, parseBpsDevice),
+  "device-write-iops": parsedList({ help: "Most writes a second to a device" }, parseIopsDevice),
   memory: parsed({ short: "m", value: "bytes", help: "Most memory" }, parseSize),
   "memory-reservation": parsed({ value: "bytes", help: "Memory that it keeps when the host runs short" }, parseSize),
   "memory-swap": parsed({ value: "bytes", help: "Most memory and swap together (-1: any swap)" }, parseSizeOrUnlimited),
+  "memory-swappiness": integer({ help: "How readily its memory is swapped out, 0 to 100" }),
   "oom-kill-disable": toggle({ help: "Do not kill it when it is out of memory" }),
   "oom-score-adj": integer({ help: "How readily the host kills it, -1000 to 1000" }),
   "pids-limit": integer({ help: "Most processes (-1: any number)" }),
@@ -107,14 +125,62 @@ const limits = {
 const isolation = {
   "cap-add": list({ help: "Add a capability" }),
   "cap-drop": list({ help: "Drop a capability" }),
-  cgroupns: parsed({ help: "Cgroup namespace: private (default) or host" }, choiceOf("private", "host")),
-  device: parsedList({ help: "A device of the host: /dev/fuse[:/dev/fuse[:rwm]]" }, parseDevice),
-  ipc: text({ help: "IPC namespace: private (default), host, shareable or none" }),
-  pid: text({ help: "PID namespace: its own (default) or host" }),
+  cgroupns: parsed(
+    { help: "Cgroup namespace: private or host" },
+    namespaceMode("CGROUP", ["", "private", "host"], "stays"),
+  ),
+  device: parsedList({ help: "A device of the host: /dev/fuse[:/dev/fuse[:rwm]], or by CDI: V/C=NAME" }, parseDevice),
+  "device-cgroup-rule": parsedList({ help: "Devices that it may use: c 42:* rwm" }, parseDeviceRule),
+  gpus: parsedList(
+    { value: "gpu-request", help: "GPUs that a CDI file describes: all, a number, device=0" },
+    parseGpus,
+  ),
+  ipc: parsed(
+    { help: "IPC namespace: private (default), shareable, container:NAME, host or none" },
+    namespaceMode("IPC", ["", "private", "shareable", "host", "none"], "joins"),
+  ),
+  isolation: parsed({ help: "Docker's, for Windows: default", isHidden: true }, parseIsolation),
+  pid: parsed(
+    { help: "PID namespace: its own (default), container:NAME or host" },
+    namespaceMode("PID", ["", "host"], "joins"),
+  ),
   privileged: toggle({ help: "All capabilities and devices" }),
   "security-opt": list({ help: "no-new-privileges, seccomp=unconfined, seccomp=FILE, apparmor=PROFILE …" }),
   sysctl: parsedList({ value: "map", help: "A kernel parameter of its namespaces, KEY=VALUE" }, parseKeyValue),
-  uts: parsed({ help: "UTS namespace: its own (default) or host" }, choiceOf("host", "private", "")),
+  runtime: text({ help: "The OCI runtime: crun, runc or one that the daemon's configuration names" }),
+  userns: parsed(
+    { help: "User namespace: host where the daemon remaps users" },
+    namespaceMode("USER", ["", "host"], "stays"),
+  ),
+  uts: parsed(
+    { help: "UTS namespace: its own (default) or host" },
+    namespaceMode("UTS", ["", "private", "host"], "stays"),
+  ),
+};
+
+/** Docker's flags that have no meaning here: each says why. */
+const refused = {
+  "cpu-count": windowsOnly("cpu-count"),
+  "cpu-percent": windowsOnly("cpu-percent"),
+  "io-maxbandwidth": windowsOnly("io-maxbandwidth"),
+  "io-maxiops": windowsOnly("io-maxiops"),
+  "kernel-memory": unsupported(
+    "Removed from Linux",
+    "the kernel has no limit of kernel memory any more (since 5.11), and Docker ignores the flag since API 1.42",
+    "use --memory, which counts kernel memory too",
+  ),
+  "storage-opt": unsupported(
+    "Options of Docker's storage drivers",
+    "a limit of a container's disk space is not supported: Docker has it only for overlay over xfs with the 'pquota' mount option",
+    "leave it out",
+  ),
+  "use-api-socket": unsupported(
+    "Docker's short form",
+    "credentials are not handed to containers",
+    "mount the socket alone: -v /run/ctl/ctl.sock:/var/run/docker.sock",
+    undefined,
+  ),
+  "disable-content-trust": contentTrust(),
 };
 
 const logging = {
@@ -132,4 +198,5 @@ export const containerFlags = {
   ...limits,
   ...isolation,
   ...logging,
+  ...refused,
 };

@@ -52,7 +52,7 @@ export function integer(shown: Shown): Flag<number | undefined> {
 }
 
 /** What Go's strconv.ParseBool takes. */
-function readBoolean(given: string): boolean {
+export function readBoolean(given: string): boolean {
   if (["1", "t", "T", "true", "TRUE", "True"].includes(given)) return true;
   if (["0", "f", "F", "false", "FALSE", "False"].includes(given)) return false;
   throw new RangeError(`"${given}" is neither true nor false`);

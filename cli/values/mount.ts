@@ -16,6 +16,10 @@ export interface Mount {
   readonly driverOptions: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
   readonly tmpfsOptions: readonly string[];
+  /** Volume: only this part of it. */
+  readonly subpath: string;
+  /** Bind: `disabled`, `writable`, `readonly`; empty is Docker's `enabled`. */
+  readonly recursive: string;
 }
 
 const EMPTY = {
@@ -28,11 +32,20 @@ const EMPTY = {
   driverOptions: {},
   labels: {},
   tmpfsOptions: [],
+  subpath: "",
+  recursive: "",
 };
 
 const PROPAGATIONS = ["private", "rprivate", "shared", "rshared", "slave", "rslave"];
-/** Docker takes these; they mean something on other systems only (consistency), or with SELinux. */
-const WITHOUT_EFFECT = ["rw", "z", "Z", "consistent", "cached", "delegated", "default"];
+const RECURSIONS = ["enabled", "disabled", "writable", "readonly"];
+/** Of each kind `-v` takes one. Labels are SELinux's and consistency is another system's: Docker takes both without effect. */
+const MODES: Readonly<Record<string, readonly string[]>> = {
+  access: ["rw", "ro"],
+  label: ["z", "Z"],
+  copy: ["nocopy"],
+  consistency: ["consistent", "cached", "delegated", "default"],
+  propagation: PROPAGATIONS,
+};
 const VOLUME_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 
 /**
@@ -64,6 +77,7 @@ export function parseVolume(given: string, here: { readonly directory: string; r
     target: checkTarget(second, given),
     createSource: isPath,
   };
+  checkModes(options, given);
   return options.split(",").reduce((before, option) => applyOption(before, option, given), mount);
 }
 
@@ -85,14 +99,27 @@ function normalize(path: string): string {
   return `/${parts.join("/")}`;
 }
 
+function checkModes(options: string, given: string): void {
+  const words = options.split(",");
+  for (const kind of Object.values(MODES)) {
+    if (words.filter((word) => kind.includes(word)).length > 1) throw invalidMode(options, given);
+  }
+}
+
 function applyOption(mount: Mount, option: string, given: string): Mount {
-  if (option === "" || WITHOUT_EFFECT.includes(option)) return mount;
   if (option === "ro") return { ...mount, readOnly: true };
   if (option === "nocopy" && mount.type === "volume") return { ...mount, noCopy: true };
   if (PROPAGATIONS.includes(option) && mount.type === "bind") return { ...mount, propagation: option };
-  throw refuse(
+  const isKnown =
+    ["", "rw"].includes(option) || MODES["label"]?.includes(option) || MODES["consistency"]?.includes(option);
+  if (isKnown) return mount;
+  throw invalidMode(option, given);
+}
+
+function invalidMode(mode: string, given: string) {
+  return refuse(
     given,
-    `invalid mode: ${option}`,
+    `invalid mode: ${mode}`,
     "ro, rw, nocopy (volumes), or for a host path shared, slave, private …",
   );
 }
@@ -126,21 +153,33 @@ export function parseMount(given: string): Mount {
   if (mount.type === "volume" && mount.source !== "" && !VOLUME_NAME.test(mount.source)) {
     throw refuse(given, `"${mount.source}" is no volume name`, "for a directory of the host say type=bind");
   }
+  checkRecursion(mount, given);
   return mount;
+}
+
+/** Docker's rules for `bind-recursive`, and what it means for volumes. */
+function checkRecursion({ recursive, readOnly, propagation }: Mount, given: string): void {
+  if (recursive !== "writable" && recursive !== "readonly") return;
+  const needs = (what: string) =>
+    refuse(given, `option 'bind-recursive=${recursive}' requires '${what}' to be specified in conjunction`);
+  if (!readOnly) throw needs("readonly");
+  if (recursive === "readonly" && propagation !== "rprivate") throw needs("bind-propagation=rprivate");
 }
 
 function splitField(field: string, given: string): { key: string; value: string } {
   const equals = field.indexOf("=");
   const key = (equals < 0 ? field : field.slice(0, equals)).toLowerCase().trim();
   if (equals >= 0) return { key, value: field.slice(equals + 1) };
-  if (["readonly", "ro", "volume-nocopy"].includes(key)) return { key, value: "true" };
+  if (["readonly", "ro", "volume-nocopy", "bind-nonrecursive"].includes(key)) return { key, value: "true" };
   throw refuse(given, `invalid field '${field}' must be a key=value pair`);
 }
 
 function mountType(value: string, given: string): Mount["type"] {
   const lower = value.toLowerCase();
   if (lower === "bind" || lower === "volume" || lower === "tmpfs") return lower;
-  throw refuse(given, `mount type "${value}" is not supported`, "bind, volume or tmpfs");
+  const fix =
+    lower === "image" ? "create a container of that image and use --volumes-from, or ctl cp" : "bind, volume or tmpfs";
+  throw refuse(given, `mount type "${value}" is not supported`, fix);
 }
 
 function applyField(mount: Mount, key: string, value: string, given: string): Mount {
@@ -174,6 +213,16 @@ function applyTypedField(mount: Mount, key: string, value: string, given: string
     case "bind-propagation":
       if (!PROPAGATIONS.includes(value)) throw refuse(given, `invalid propagation mode: ${value}`);
       return { ...mount, propagation: value };
+    case "bind-recursive":
+      if (!RECURSIONS.includes(value)) {
+        const words = '"enabled", "disabled", "writable", or "readonly"';
+        throw refuse(given, `invalid value for ${key}: ${value} (must be ${words})`);
+      }
+      return { ...mount, recursive: value === "enabled" ? "" : value };
+    case "bind-nonrecursive":
+      return { ...mount, recursive: flag(key, value, given) ? "disabled" : "" };
+    case "volume-subpath":
+      return { ...mount, subpath: value };
     case "volume-nocopy":
       return { ...mount, noCopy: flag(key, value, given) };
     case "volume-driver":

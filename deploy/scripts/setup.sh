@@ -9,6 +9,7 @@ RUNTIME_PACKAGES="
   crun:            the OCI runtime of choice
   runc:            the OCI runtime where crun does not work
   conmon:          one monitor per container
+  catatonit:       the init that --init puts first
   nftables:        nft, for people: what ctl's table holds
   libnftables1:    nftables without starting a program
   iproute2:        ip, for people and set-up

@@ -7,11 +7,12 @@ import {
   type PortRequest,
   type PublishedPort,
 } from "#proto/ctl/networks/v1/networks.ts";
-import { type MountRequest, MountType, type ResolvedMount } from "#proto/ctl/volumes/v1/volumes.ts";
+import { MountRequest, MountType, type ResolvedMount } from "#proto/ctl/volumes/v1/volumes.ts";
 import { CtlError, isCtlError } from "../../services/kit/errors.ts";
 import { inParallel } from "../../services/kit/parallel.ts";
 import type { Clients } from "../clients.ts";
 import type { OperationState, Step } from "./operation.ts";
+import { checkSources, mountsFrom } from "./volumes-from.ts";
 
 export type PullChoice = "missing" | "always" | "never";
 
@@ -33,6 +34,8 @@ export interface StartState extends OperationState {
   ports?: readonly PublishedPort[];
   resolvConf?: string;
   mounts?: readonly ResolvedMount[];
+  /** What it was given at an earlier start. */
+  earlierMounts?: readonly ResolvedMount[];
   rootfsPath?: string;
   /** False: it ran already. */
   changed?: boolean;
@@ -82,6 +85,7 @@ export const createContainer: Step<StartState> = {
   name: "containers.create",
   do: async (state, signal) => {
     const { clients, operation, subject, image, layers = [], layersDirectory = "" } = state;
+    await checkSources(state, specOf(state).volumesFrom, signal);
     const created = await clients.containers.createContainer(
       { id: subject, operation, spec: specOf(state), image, layers: [...layers], layersDirectory },
       { signal },
@@ -98,7 +102,9 @@ export const acquireVolumes: Step<StartState> = {
   name: "volumes.acquire",
   do: async (state, signal) => {
     const { clients, operation, subject } = state;
-    const mounts = mountsOf(specOf(state), imageOf(state));
+    const spec = specOf(state);
+    const others = spec.volumesFrom.length > 0 ? await mountsFrom(state, spec.volumesFrom, spec.mounts, signal) : [];
+    const mounts = mountsOf([...spec.mounts, ...others], imageOf(state));
     if (mounts.length === 0) {
       state.mounts = [];
       return;
@@ -113,27 +119,14 @@ export const acquireVolumes: Step<StartState> = {
 };
 
 /** The caller's mounts, then the image's VOLUMEs that no caller's mount lies on. */
-function mountsOf(spec: ContainerSpec, image: Image): MountRequest[] {
-  const taken = new Set(spec.mounts.map((mount) => mount.target));
+function mountsOf(asked: readonly MountRequest[], image: Image): MountRequest[] {
+  const taken = new Set(asked.map((mount) => mount.target));
   const fromImage = (image.config?.volumes ?? []).filter((target) => !taken.has(target));
-  return [...spec.mounts, ...fromImage.map(imageVolume)];
+  return [...asked, ...fromImage.map(imageVolume)];
 }
 
 function imageVolume(target: string): MountRequest {
-  return {
-    type: MountType.VOLUME,
-    source: "",
-    target,
-    readOnly: false,
-    propagation: "",
-    createSource: false,
-    noCopy: false,
-    driver: "",
-    driverOptions: {},
-    labels: {},
-    tmpfsOptions: [],
-    isFromImage: true,
-  };
+  return MountRequest.fromPartial({ type: MountType.VOLUME, target, isFromImage: true });
 }
 
 /** A sandbox, addresses and published ports for a new container. */

@@ -21,6 +21,7 @@ const readContainer: Step<StartState> = {
     if (container?.spec === undefined) throw gone(state.subject);
     state.spec = { ...container.spec, image: container.imageId };
     state.name = container.name;
+    state.earlierMounts = container.mounts;
   },
 };
 

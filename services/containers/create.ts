@@ -1,6 +1,7 @@
 import { type Database, violates } from "../kit/database.ts";
 import { CtlError } from "../kit/errors.ts";
 import { beginStep, beginUndo, recordEvent } from "../kit/outbox.ts";
+import { removeAskedParent } from "./cgroups/placement.ts";
 import { containerEvent } from "./events.ts";
 import type { ContainerHost } from "./host/host.ts";
 import { takeDownAll } from "./run/take-down.ts";
@@ -60,6 +61,7 @@ export async function undoCreate(
   const row = await containerById(db, id);
   if (row?.created_by !== operation) return;
   await takeDownAll(id, row.run, host, signal);
+  await removeAskedParent(host.layout, host.cgroupParent, row.spec.cgroupParent);
   await db.transaction(async (tx) => {
     const gone = await deleteCreatedBy(tx, id, operation);
     if (gone !== undefined) await recordEvent(tx, db.schema, containerEvent("destroy", gone));

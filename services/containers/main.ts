@@ -33,6 +33,8 @@ async function start({ config, db, feed, log, nodeId: node, signal }: BootContex
     runtimePath: config.runtime,
     conmonPath: config.conmon,
     initPath: config["init-path"],
+    runtimes: config.runtimes,
+    cdiDirectories: config["cdi-spec-dirs"],
     cgroupParent: config["cgroup-parent"],
   };
   const { host } = undo.use(await findHost(settings, deadline(HOST_TIMEOUT_MS, "get the host ready for containers")));

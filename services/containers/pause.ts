@@ -48,7 +48,7 @@ export async function resume(db: Database, host: ContainerHost, row: ContainerRo
 }
 
 async function freeze(row: ContainerRow, host: ContainerHost, frozen: boolean, signal: AbortSignal): Promise<void> {
-  const { payload } = containerCgroups(host.cgroupParent, row.id as ContainerId);
+  const { payload } = containerCgroups(host.cgroupParent, row.id as ContainerId, row.spec.cgroupParent);
   const ends = within(signal, FREEZE_TIMEOUT_MS, `${frozen ? "freeze" : "thaw"} container ${row.name}`);
   await setFrozen(host.layout, payload, frozen, ends);
 }

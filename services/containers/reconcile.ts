@@ -11,6 +11,7 @@ import { isUp } from "./lifecycle.ts";
 import { containerPaths, containersDirectory } from "./paths.ts";
 import { isMounted } from "./rootfs/overlay.ts";
 import { takeDownAll, takeDownRootfs, takeDownRun } from "./run/take-down.ts";
+import { stateRoots } from "./runtime/known-run.ts";
 import { isContainerId } from "./spec/spec.ts";
 import { allContainers, type ContainerRow, containerById, recordExit } from "./store/containers.ts";
 import { wantStartAfterBoot } from "./store/due.ts";
@@ -112,12 +113,15 @@ async function hasExitFile(row: ContainerRow, { exits }: ReconcileDeps): Promise
 async function removeStrayRuns(rows: readonly ContainerRow[], deps: ReconcileDeps): Promise<void> {
   const { host, serial, log } = deps;
   const current = new Map(rows.map((row) => [row.id, row]));
-  for (const name of await readdir(host.runtime.stateRoot).catch(() => [])) {
+  const names = await Promise.all(
+    stateRoots(host).map(async (root) => (await readdir(root).catch(() => [])).map((name) => ({ root, name }))),
+  );
+  for (const { root, name } of names.flat()) {
     const [id = "", run] = name.split(".");
     if (!isContainerId(id)) continue;
     const row = current.get(id);
     if (row !== undefined && (row.run === Number(run) || row.state === "restarting")) continue;
-    if (!(await isOlderThan(join(host.runtime.stateRoot, name), STRAY_AGE_MS))) continue;
+    if (!(await isOlderThan(join(root, name), STRAY_AGE_MS))) continue;
     const signal = deadline(ROUND_TIMEOUT_MS, "remove a run that nobody knows");
     await serial.run(id, () => takeDownRun(id, Number(run), host, signal), signal);
     log.warn({ [attribute.containerId]: id, "ctl.run": Number(run) }, "run without a row removed");

@@ -3,6 +3,7 @@ import { CtlError } from "../kit/errors.ts";
 import { recordEvent } from "../kit/outbox.ts";
 import { attribute } from "../kit/telemetry/attributes.ts";
 import type { Logger } from "../kit/telemetry/log.ts";
+import { removeAskedParent } from "./cgroups/placement.ts";
 import { containerEvent } from "./events.ts";
 import { findContainer } from "./find.ts";
 import type { ContainerHost } from "./host/host.ts";
@@ -80,6 +81,7 @@ export class Removals implements AsyncDisposable {
     const signal = deadline(CLEANUP_TIMEOUT_MS, `take down container ${row.name}`);
     const work = async (): Promise<void> => {
       await takeDownAll(row.id, row.run, host, signal);
+      await removeAskedParent(host.layout, host.cgroupParent, row.spec.cgroupParent);
       await markCleaned(db, row.id);
       await deleteGone(db, row.id);
     };

@@ -28,6 +28,8 @@ import type { Removals, RemoveDeps } from "./remove.ts";
 import { rename } from "./rename.ts";
 import { restartContainer } from "./restart.ts";
 import { type ContainerSize, ContainerSizes } from "./rootfs/sizes.ts";
+import { checkOthers } from "./run/others.ts";
+import { runtimeNamed } from "./runtime/choose.ts";
 import { execBytes, execCall, parseExec } from "./service/exec.ts";
 import { ListedBytes } from "./service/listed-bytes.ts";
 import { exposedPortsOf, LISTING_SERVICE, listedBytes, summaryOf, withSummaries } from "./service/listing.ts";
@@ -218,6 +220,8 @@ async function create(request: CreateContainerRequest, { db, node, host }: Conta
   if (!/^[0-9a-f]{64}$/.test(id) || operation === "" || wish === undefined || image === undefined) throw incomplete();
   const imageConfig = image.config ?? ImageConfig.fromPartial({});
   const spec = parseSpec(wish, imageConfig);
+  await runtimeNamed(spec.runtime ?? "", host);
+  await checkOthers(spec, db);
   const { warnings } = linuxResources(spec.resources, host.limits);
   const command = commandOf(spec, imageDefaults(imageConfig));
   const name = await createContainer(

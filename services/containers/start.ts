@@ -10,10 +10,10 @@ import { isUp } from "./lifecycle.ts";
 import { beingRemoved } from "./prepare.ts";
 import { failedStartCode } from "./program/exit-code.ts";
 import type { Given } from "./run/given.ts";
+import { findOthers } from "./run/others.ts";
 import { nextRunNumber, type StartedRun, startRun } from "./run/run.ts";
 import type { Serial } from "./run/serial.ts";
-import { takeDownRootfs } from "./run/take-down.ts";
-import { deleteRun, runtimeId } from "./runtime/oci-runtime.ts";
+import { deleteKnownRun, takeDownRootfs } from "./run/take-down.ts";
 import type { ContainerId, ImageDefaults } from "./spec/spec.ts";
 import { type ContainerRow, containerById, recordError, recordStart } from "./store/containers.ts";
 import { beginHealth } from "./store/health.ts";
@@ -78,11 +78,11 @@ async function startNow(
 }
 
 /** A run's process, not yet in its row: for a start, and for a restart by policy. */
-export function runOf(
+export async function runOf(
   row: ContainerRow,
   run: number,
   given: Given,
-  { host, imageDefaults }: StartDeps,
+  { db, host, imageDefaults }: StartDeps,
   signal: AbortSignal,
 ): Promise<StartedRun> {
   const wish = {
@@ -91,7 +91,7 @@ export function runOf(
     spec: row.spec,
     image: imageDefaults(row.image_config),
     given,
-    pidOf: () => undefined,
+    others: await findOthers(row, given, { db, root: host.root }),
   };
   return startRun(wish, host, signal);
 }
@@ -104,7 +104,15 @@ async function record(
   { pid, startTicks, startedAt }: StartedRun,
   { db, host }: StartDeps,
 ): Promise<void> {
-  const start = { id: row.id, run, operation, pid, startTicks, epoch: host.bootId, runtime: host.runtime.kind };
+  const start = {
+    id: row.id,
+    run,
+    operation,
+    pid,
+    startTicks,
+    epoch: host.bootId,
+    runtime: row.spec.runtime || host.runtime.kind,
+  };
   try {
     await db.transaction(async (tx) => {
       if (operation !== "") await beginStep(tx, operation, `start container ${row.name}`);
@@ -113,7 +121,7 @@ async function record(
       await recordEvent(tx, db.schema, containerEvent("start", row));
     });
   } catch (error) {
-    await deleteRun(host, runtimeId(row.id, run), { force: true }, AbortSignal.timeout(10_000)).catch(() => {});
+    await deleteKnownRun(row.id, run, host, AbortSignal.timeout(10_000)).catch(() => {});
     throw error;
   }
 }
@@ -134,8 +142,8 @@ export async function undoStart(
       const now = await containerById(deps.db, row.id);
       if (now === undefined || (isUp(now.state) && now.started_by !== operation)) return;
       if (now.state === "restarting") return;
-      await deleteRun(deps.host, runtimeId(row.id, now.run), { force: true }, signal);
-      await deleteRun(deps.host, runtimeId(row.id, now.run + 1), { force: true }, signal);
+      await deleteKnownRun(row.id, now.run, deps.host, signal);
+      await deleteKnownRun(row.id, now.run + 1, deps.host, signal);
       await takeDownRootfs(row.id, deps.host);
     },
     signal,

@@ -30,9 +30,8 @@ export async function topContainer(
 ): Promise<ProcessTable> {
   const row = await findContainer(db, reference);
   if (!isUp(row.state)) throw notRunning(row.name);
-  const pids = new Set(
-    (await processesIn(host.layout, containerCgroups(host.cgroupParent, row.id as ContainerId).payload)).map(String),
-  );
+  const { payload } = containerCgroups(host.cgroupParent, row.id as ContainerId, row.spec.cgroupParent);
+  const pids = new Set((await processesIn(host.layout, payload)).map(String));
   const args = (options === "" ? "-ef" : options).split(/\s+/).filter((part) => part !== "");
   const { exitCode, stdout, stderr } = await runCommand("ps", args, {
     signal: within(signal, PS_TIMEOUT_MS, "run ps"),

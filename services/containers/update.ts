@@ -69,7 +69,7 @@ async function updateNow(id: string, wish: UpdateWish, { db, host, rewish }: Upd
 }
 
 async function applyTo(row: ContainerRow, after: Resources, host: ContainerHost): Promise<() => Promise<void>> {
-  const { payload } = containerCgroups(host.cgroupParent, row.id as ContainerId);
+  const { payload } = containerCgroups(host.cgroupParent, row.id as ContainerId, row.spec.cgroupParent);
   const change = { before: row.spec.resources, after };
   return applyLimits(limitWrites(host.layout, payload, change, host.limits), `update container ${row.name}`);
 }

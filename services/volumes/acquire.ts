@@ -17,6 +17,8 @@ export interface ResolvedVolume {
   readonly target: string;
   readonly isReadOnly: boolean;
   readonly needsCopyUp: boolean;
+  /** The part of the content that is mounted; empty: all. It is opened where it is mounted, safely, not looked for here. */
+  readonly subpath: string;
 }
 
 export type ResolvedMount = BindMount | TmpfsMount | ResolvedVolume;
@@ -84,6 +86,7 @@ async function resolve(
     source,
     target: mount.target,
     isReadOnly: mount.isReadOnly,
+    subpath: mount.subpath,
     needsCopyUp: wantsCopyUp && (volume.staged !== undefined || (await isFillable(source))),
   };
 }

@@ -110,9 +110,18 @@ function longMount(mount: MountRequest) {
     ...omitEmpty("Source", mount.source),
     Target: mount.target,
     ...omitEmpty("ReadOnly", mount.readOnly),
-    ...omitEmpty("BindOptions", mount.type === MountType.BIND ? omitEmpty("Propagation", mount.propagation) : {}),
+    ...omitEmpty("BindOptions", mount.type === MountType.BIND ? bindOptions(mount) : {}),
     ...omitEmpty("VolumeOptions", mount.type === MountType.VOLUME ? volumeOptions(mount) : {}),
     ...omitEmpty("TmpfsOptions", mount.type === MountType.TMPFS ? tmpfsOptions(mount.tmpfsOptions) : {}),
+  };
+}
+
+function bindOptions({ propagation, recursive }: MountRequest) {
+  return {
+    ...omitEmpty("Propagation", propagation),
+    ...omitEmpty("NonRecursive", recursive === "disabled"),
+    ...omitEmpty("ReadOnlyNonRecursive", recursive === "writable"),
+    ...omitEmpty("ReadOnlyForceRecursive", recursive === "readonly"),
   };
 }
 
@@ -120,6 +129,7 @@ function volumeOptions(mount: MountRequest) {
   return {
     ...omitEmpty("NoCopy", mount.noCopy),
     ...omitEmpty("Labels", sorted(mount.labels)),
+    ...omitEmpty("Subpath", mount.subpath),
     ...omitEmpty("DriverConfig", {
       ...omitEmpty("Name", mount.driver),
       ...omitEmpty("Options", sorted(mount.driverOptions)),

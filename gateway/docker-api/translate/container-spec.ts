@@ -27,23 +27,21 @@ export function containerSpec(name: string, platform: string, body: CreateBody):
     logDriver: host.LogConfig.Type,
     logOptions: host.LogConfig.Config,
     annotations: host.Annotations,
+    volumesFrom: host.VolumesFrom,
     platform,
   });
 }
 
 /** A client whose wish is not fulfilled is told so, not given a container without it. */
 function refuseUnknown(host: HostConfigBody): void {
+  if (Object.keys(host.StorageOpt).length > 0) {
+    throw invalidRequest("--storage-opt is supported only for overlay over xfs with 'pquota' mount option");
+  }
   if (!["", "default"].includes(host.Isolation.toLowerCase())) {
     throw invalidRequest(`invalid isolation (${host.Isolation}): linux only supports 'default'`);
   }
-  const asked = {
-    Links: host.Links,
-    VolumesFrom: host.VolumesFrom,
-    DeviceRequests: host.DeviceRequests,
-    DeviceCgroupRules: host.DeviceCgroupRules,
-  };
-  for (const [field, values] of Object.entries(asked)) {
-    if (values.length > 0) throw invalidRequest(`HostConfig.${field} is not supported`);
+  for (const field of ["MaskedPaths", "ReadonlyPaths"] as const) {
+    if ((host[field]?.length ?? 0) > 0) throw invalidRequest(`HostConfig.${field} can only be empty or left out`);
   }
 }
 
@@ -93,7 +91,7 @@ function isolation(host: HostConfigBody) {
     capAdd: host.CapAdd ?? [],
     capDrop: host.CapDrop ?? [],
     privileged: host.Privileged,
-    securityOptions: host.SecurityOpt,
+    securityOptions: [...host.SecurityOpt, ...(isUnmasked(host) ? ["systempaths=unconfined"] : [])],
     groups: host.GroupAdd,
     init: host.Init,
     sysctls: host.Sysctls,
@@ -105,10 +103,33 @@ function isolation(host: HostConfigBody) {
     cgroupnsMode: host.CgroupnsMode,
     usernsMode: host.UsernsMode,
     ulimits: host.Ulimits.map(({ Name, Soft, Hard }) => ({ name: Name, soft: Soft, hard: Hard })),
+    runtime: host.Runtime,
+    cgroupParent: host.CgroupParent,
+    ...devices(host),
+  };
+}
+
+/** As Docker's client says `systempaths=unconfined`. */
+function isUnmasked({ MaskedPaths, ReadonlyPaths }: HostConfigBody): boolean {
+  return MaskedPaths?.length === 0 && ReadonlyPaths?.length === 0;
+}
+
+function devices(host: HostConfigBody) {
+  const byCdi = host.DeviceRequests.filter(({ Driver }) => Driver === "cdi");
+  return {
     devices: host.Devices.map((device) => ({
       hostPath: device.PathOnHost,
       containerPath: device.PathInContainer,
       permissions: device.CgroupPermissions,
+    })),
+    deviceCgroupRules: host.DeviceCgroupRules,
+    cdiDevices: byCdi.flatMap(({ DeviceIDs }) => DeviceIDs),
+    deviceRequests: host.DeviceRequests.filter(({ Driver }) => Driver !== "cdi").map((request) => ({
+      driver: request.Driver,
+      count: request.Count,
+      deviceIds: request.DeviceIDs,
+      capabilities: request.Capabilities.map((values) => ({ values })),
+      options: request.Options,
     })),
   };
 }
@@ -119,7 +140,15 @@ function names(host: HostConfigBody) {
     dnsSearch: host.DnsSearch,
     dnsOptions: host.DnsOptions,
     extraHosts: host.ExtraHosts,
+    links: host.Links.map(link),
   };
+}
+
+/** `db`, `db:alias`, or as Docker shows it `/db:/web/alias`. */
+function link(text: string): string {
+  const [container = "", alias = container, ...more] = text.replace(/^\//, "").split(":");
+  if (container === "" || alias === "" || more.length > 0) throw invalidRequest(`bad format for links: ${text}`);
+  return `${container}:${alias.slice(alias.lastIndexOf("/") + 1)}`;
 }
 
 const RESTART_MODES: Readonly<Record<string, RestartMode>> = {
@@ -159,9 +188,26 @@ export function resources(host: UpdateBody): Resources {
     cpusetCpus: host.CpusetCpus,
     cpusetMems: host.CpusetMems,
     pidsLimit: Math.max(host.PidsLimit, 0), // -1 is no limit too
-    blkioWeight: host.BlkioWeight,
     oomKillDisable: host.OomKillDisable,
+    cpuRealtimePeriodUs: host.CpuRealtimePeriod,
+    cpuRealtimeRuntimeUs: host.CpuRealtimeRuntime,
+    ...(typeof host.MemorySwappiness === "number" && host.MemorySwappiness !== -1
+      ? { memorySwappiness: host.MemorySwappiness }
+      : {}),
+    ...blockLimits(host),
   });
+}
+
+function blockLimits(host: UpdateBody) {
+  const throttle = ({ Path: path, Rate: value }: { Path: string; Rate: number }) => ({ path, value });
+  return {
+    blkioWeight: host.BlkioWeight,
+    blkioWeightDevice: host.BlkioWeightDevice.map(({ Path: path, Weight: value }) => ({ path, value })),
+    blkioReadBps: host.BlkioDeviceReadBps.map(throttle),
+    blkioWriteBps: host.BlkioDeviceWriteBps.map(throttle),
+    blkioReadIops: host.BlkioDeviceReadIOps.map(throttle),
+    blkioWriteIops: host.BlkioDeviceWriteIOps.map(throttle),
+  };
 }
 
 /** The network of NetworkMode first, then the others that are asked for by name. */

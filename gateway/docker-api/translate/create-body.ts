@@ -33,7 +33,13 @@ const mount = goObject({
   Source: goString,
   Target: goString,
   ReadOnly: goBoolean,
-  BindOptions: goObject({ Propagation: goString, CreateMountpoint: goBoolean }),
+  BindOptions: goObject({
+    Propagation: goString,
+    CreateMountpoint: goBoolean,
+    NonRecursive: goBoolean,
+    ReadOnlyNonRecursive: goBoolean,
+    ReadOnlyForceRecursive: goBoolean,
+  }),
   VolumeOptions: goObject({
     NoCopy: goBoolean,
     Labels: goStringMap,
@@ -43,17 +49,36 @@ const mount = goObject({
   TmpfsOptions: goObject({ SizeBytes: goInteger, Mode: goInteger, Options: goList(goStrings) }),
 });
 
+const throttles = goList(goObject({ Path: goString, Rate: goInteger }));
+
 const resources = {
   CpuShares: goInteger,
   Memory: goInteger,
   NanoCpus: goInteger,
   BlkioWeight: goInteger,
+  BlkioWeightDevice: goList(goObject({ Path: goString, Weight: goInteger })),
+  BlkioDeviceReadBps: throttles,
+  BlkioDeviceWriteBps: throttles,
+  BlkioDeviceReadIOps: throttles,
+  BlkioDeviceWriteIOps: throttles,
+  CgroupParent: goString,
+  CpuRealtimePeriod: goInteger,
+  CpuRealtimeRuntime: goInteger,
+  MemorySwappiness: z.int().nullish(),
   CpuPeriod: goInteger,
   CpuQuota: goInteger,
   CpusetCpus: goString,
   CpusetMems: goString,
   Devices: goList(goObject({ PathOnHost: goString, PathInContainer: goString, CgroupPermissions: goString })),
-  DeviceRequests: goList(z.unknown()),
+  DeviceRequests: goList(
+    goObject({
+      Driver: goString,
+      Count: goInteger,
+      DeviceIDs: goStrings,
+      Capabilities: goList(goStrings),
+      Options: goStringMap,
+    }),
+  ),
   DeviceCgroupRules: goStrings,
   MemoryReservation: goInteger,
   MemorySwap: goInteger,
@@ -104,6 +129,11 @@ const hostConfig = goObject({
   UsernsMode: goString,
   ShmSize: goInteger,
   Sysctls: goStringMap,
+  Runtime: goString,
+  StorageOpt: goStringMap,
+  /** Null: Docker's own; empty: none, which is `systempaths=unconfined`. */
+  MaskedPaths: z.array(z.string()).nullish(),
+  ReadonlyPaths: z.array(z.string()).nullish(),
 });
 
 /** The body of `POST /containers/create`: Docker's Config with HostConfig and NetworkingConfig in it. */

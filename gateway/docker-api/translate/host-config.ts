@@ -2,6 +2,7 @@ import type { Container } from "#proto/ctl/containers/v1/containers.ts";
 import {
   ContainerSpec,
   type Device,
+  type DeviceLimit,
   Resources,
   RestartMode,
   type RestartPolicy,
@@ -26,8 +27,8 @@ export function hostConfig(container: Container) {
     PortBindings: portBindings(spec.ports),
     RestartPolicy: restartPolicy(spec.restart),
     AutoRemove: spec.autoRemove,
-    VolumeDriver: "",
-    VolumesFrom: null,
+    VolumeDriver: volumeDriver(spec),
+    VolumesFrom: nullIfNone(spec.volumesFrom),
     ConsoleSize: [0, 0],
     ...omitEmpty("Annotations", sorted(spec.annotations)),
     ...omitEmpty("Mounts", longMounts(spec.mounts)),
@@ -41,24 +42,41 @@ export function hostConfig(container: Container) {
     GroupAdd: nullIfNone(spec.groups),
     IpcMode: spec.ipcMode || "private",
     Cgroup: "",
-    Links: null,
+    Links: nullIfNone(spec.links.map((link) => shownLink(link, container.name))),
     OomScoreAdj: spec.oomScoreAdj ?? 0,
     PidMode: spec.pidMode,
     Privileged: spec.privileged,
     PublishAllPorts: spec.publishAll,
     ReadonlyRootfs: spec.readOnlyRootfs,
-    SecurityOpt: nullIfNone(spec.securityOptions),
+    SecurityOpt: nullIfNone(spec.securityOptions.filter((option) => option !== UNMASKED)),
     ...omitEmpty("Tmpfs", tmpfs(spec.mounts)),
     UTSMode: spec.utsMode,
     UsernsMode: spec.usernsMode,
     ShmSize: spec.shmSizeBytes || DEFAULT_SHM_BYTES,
     ...omitEmpty("Sysctls", sorted(spec.sysctls)),
-    Runtime: container.runtime || "runc",
+    Runtime: spec.runtime || container.runtime || "runc",
     Isolation: "",
     ...resources(spec),
-    MaskedPaths: spec.privileged ? null : MASKED_PATHS,
-    ReadonlyPaths: spec.privileged ? null : READONLY_PATHS,
+    ...protectedPaths(spec),
   };
+}
+
+const UNMASKED = "systempaths=unconfined";
+
+function protectedPaths({ privileged, securityOptions }: ContainerSpec) {
+  if (privileged) return { MaskedPaths: null, ReadonlyPaths: null };
+  if (securityOptions.includes(UNMASKED)) return { MaskedPaths: [], ReadonlyPaths: [] };
+  return { MaskedPaths: MASKED_PATHS, ReadonlyPaths: READONLY_PATHS };
+}
+
+/** Docker has one for all of `-v`. */
+function volumeDriver({ mounts }: ContainerSpec): string {
+  return mounts.find(({ createSource, driver }) => createSource && driver !== "")?.driver ?? "";
+}
+
+function shownLink(link: string, name: string): string {
+  const [container = "", alias = container] = link.split(":");
+  return `/${container}:/${name}/${alias}`;
 }
 
 export function networkMode(spec: ContainerSpec | undefined): string {
@@ -71,25 +89,25 @@ function resources(spec: ContainerSpec) {
     CpuShares: limits.cpuShares,
     Memory: limits.memoryBytes,
     NanoCpus: limits.nanoCpus,
-    CgroupParent: "",
+    CgroupParent: spec.cgroupParent,
     BlkioWeight: limits.blkioWeight,
-    BlkioWeightDevice: [],
-    BlkioDeviceReadBps: [],
-    BlkioDeviceWriteBps: [],
-    BlkioDeviceReadIOps: [],
-    BlkioDeviceWriteIOps: [],
+    BlkioWeightDevice: limits.blkioWeightDevice.map(({ path, value }) => ({ Path: path, Weight: value })),
+    BlkioDeviceReadBps: limits.blkioReadBps.map(throttle),
+    BlkioDeviceWriteBps: limits.blkioWriteBps.map(throttle),
+    BlkioDeviceReadIOps: limits.blkioReadIops.map(throttle),
+    BlkioDeviceWriteIOps: limits.blkioWriteIops.map(throttle),
     CpuPeriod: limits.cpuPeriodUs,
     CpuQuota: limits.cpuQuotaUs,
-    CpuRealtimePeriod: 0,
-    CpuRealtimeRuntime: 0,
+    CpuRealtimePeriod: limits.cpuRealtimePeriodUs,
+    CpuRealtimeRuntime: limits.cpuRealtimeRuntimeUs,
     CpusetCpus: limits.cpusetCpus,
     CpusetMems: limits.cpusetMems,
     Devices: spec.devices.map(device),
-    DeviceCgroupRules: null,
-    DeviceRequests: null,
+    DeviceCgroupRules: nullIfNone(spec.deviceCgroupRules),
+    DeviceRequests: nullIfNone(deviceRequests(spec)),
     MemoryReservation: limits.memoryReservationBytes,
     MemorySwap: limits.memorySwapBytes,
-    MemorySwappiness: null,
+    MemorySwappiness: limits.memorySwappiness ?? null,
     OomKillDisable: limits.oomKillDisable ? true : null,
     ...(spec.init ? { Init: true } : {}),
     PidsLimit: limits.pidsLimit === 0 ? null : limits.pidsLimit,
@@ -103,6 +121,23 @@ function resources(spec: ContainerSpec) {
 
 function device({ hostPath, containerPath, permissions }: Device) {
   return { PathOnHost: hostPath, PathInContainer: containerPath || hostPath, CgroupPermissions: permissions || "rwm" };
+}
+
+function throttle({ path, value }: DeviceLimit) {
+  return { Path: path, Rate: value };
+}
+
+function deviceRequests({ cdiDevices, deviceRequests: requests }: ContainerSpec) {
+  const none = { Capabilities: null, Options: null };
+  const byCdi = cdiDevices.length === 0 ? [] : [{ Driver: "cdi", Count: 0, DeviceIDs: cdiDevices, ...none }];
+  const others = requests.map(({ driver, count, deviceIds, capabilities, options }) => ({
+    Driver: driver,
+    Count: count,
+    DeviceIDs: nullIfNone(deviceIds),
+    Capabilities: capabilities.map(({ values }) => values),
+    Options: options,
+  }));
+  return [...byCdi, ...others];
 }
 
 function ulimit({ name, soft, hard }: Ulimit) {

@@ -74,7 +74,6 @@ function longRequest(mount: MountBody): MountRequest {
       `invalid mount config for type "${mount.Type}": invalid mount path: '${mount.Target}' mount path must be absolute`,
     );
   }
-  if (mount.VolumeOptions.Subpath !== "") throw invalidRequest("VolumeOptions.Subpath is not supported");
   const common = { target: mount.Target, readOnly: mount.ReadOnly };
   switch (mount.Type) {
     case "bind":
@@ -84,6 +83,7 @@ function longRequest(mount: MountBody): MountRequest {
         source: absoluteSource(mount),
         propagation: mount.BindOptions.Propagation,
         createSource: mount.BindOptions.CreateMountpoint,
+        recursive: recursionOf(mount),
       });
     case "volume":
     case "":
@@ -92,6 +92,7 @@ function longRequest(mount: MountBody): MountRequest {
         type: MountType.VOLUME,
         source: mount.Source,
         noCopy: mount.VolumeOptions.NoCopy,
+        subpath: mount.VolumeOptions.Subpath,
         labels: mount.VolumeOptions.Labels,
         driver: mount.VolumeOptions.DriverConfig.Name,
         driverOptions: mount.VolumeOptions.DriverConfig.Options,
@@ -101,6 +102,12 @@ function longRequest(mount: MountBody): MountRequest {
     default:
       throw invalidRequest(`invalid mount config for type "${mount.Type}": mount type unknown`);
   }
+}
+
+function recursionOf({ BindOptions: options }: MountBody): string {
+  if (options.NonRecursive) return "disabled";
+  if (options.ReadOnlyNonRecursive) return "writable";
+  return options.ReadOnlyForceRecursive ? "readonly" : "";
 }
 
 function absoluteSource({ Source }: MountBody): string {

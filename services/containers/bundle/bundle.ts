@@ -2,7 +2,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type ConfigRequest, containerConfig, hostFilePaths, hostnameOf } from "./config.ts";
 import type { HostFacts } from "./host-facts.ts";
-import { hostnameFile, hostsFile, resolvConfFile } from "./host-files.ts";
+import { type HostsLine, hostnameFile, hostsFile, resolvConfFile } from "./host-files.ts";
 import type { OciConfig } from "./oci-config.ts";
 
 declare global {
@@ -19,6 +19,7 @@ export interface BundleRequest extends ConfigRequest {
   readonly hostGateway: string;
   /** resolv.conf as the network gives it. */
   readonly resolvConf: string;
+  readonly others: ConfigRequest["others"] & { readonly links: readonly HostsLine[] };
 }
 
 /**
@@ -38,7 +39,10 @@ export async function writeBundle(request: BundleRequest, facts: HostFacts): Pro
     writeFile(files.resolvConf, resolvConfFile(spec.dns, request.resolvConf), { mode: 0o644 }),
     writeFile(
       files.hosts,
-      hostsFile({ hostname, domainname: spec.domainname, addresses: request.addresses, extraHosts }),
+      hostsFile({
+        ...{ hostname, domainname: spec.domainname, addresses: request.addresses, extraHosts },
+        links: request.others.links,
+      }),
       { mode: 0o644 },
     ),
   ]);

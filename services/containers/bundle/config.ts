@@ -1,5 +1,10 @@
+import { access, stat } from "node:fs/promises";
 import { hostname as hostName } from "node:os";
 import { join } from "node:path";
+import { CtlError } from "../../kit/errors.ts";
+import { cdiNamesOf } from "../cdi/device-requests.ts";
+import { findCdiDevices } from "../cdi/find-devices.ts";
+import { injectDevices } from "../cdi/inject.ts";
 import { parseSignal } from "../spec/signals.ts";
 import {
   type ContainerId,
@@ -14,9 +19,10 @@ import { commandOf } from "./command.ts";
 import { devicesOf } from "./devices.ts";
 import { environmentOf } from "./env.ts";
 import type { HostFacts } from "./host-facts.ts";
+import { isKernelAtLeast } from "./kernel.ts";
 import { protectedPaths } from "./masked-paths.ts";
 import { INIT_TARGET, mountsOf } from "./mounts.ts";
-import { type Namespaces, namespacesOf } from "./namespaces.ts";
+import { type JoinedContainer, type Namespaces, namespacesOf } from "./namespaces.ts";
 import type { OciConfig, OciProcess, OciResources, OciSeccomp } from "./oci-config.ts";
 import { rlimitsOf } from "./rlimits.ts";
 import { rootFiles } from "./root-files.ts";
@@ -38,8 +44,10 @@ export interface ConfigRequest {
   /** Undefined: the host's network. */
   readonly netnsPath: string | undefined;
   readonly mounts: readonly ContainerMount[];
-  /** The first process of another running container. */
-  readonly pidOf: (containerRef: string) => number | undefined;
+  readonly others: { readonly joined: ReadonlyMap<string, JoinedContainer> };
+  /** Where its /dev/shm is on the host, if it is shareable. */
+  readonly shmPath: string;
+  readonly cdiDirectories: readonly string[];
   /** Host path of the program for `--init`. */
   readonly initPath: string;
 }
@@ -51,17 +59,17 @@ export interface ConfigRequest {
 export async function containerConfig(request: ConfigRequest, facts: HostFacts): Promise<OciConfig> {
   const { spec } = request;
   const security = parseSecurityOptions(spec.securityOptions);
-  const namespaces = namespacesOf(spec.namespaces, request);
+  const namespaces = namespacesOf(spec.namespaces, { ...request, joined: request.others.joined });
   const capabilities = capabilitiesOf(spec, facts.capabilities);
-  const devices = await devicesOf(spec.devices, spec.privileged);
+  const devices = await devicesOf(spec);
   const seccomp = seccompOf(request, security, capabilities, facts);
   const hostname = hostnameOf(request);
-  return {
+  const config: OciConfig = {
     ociVersion: "1.0.2",
     process: await processOf(request, { security, capabilities, facts }),
     root: { path: request.rootfsPath, readonly: spec.readOnlyRootfs },
     ...(namespaces.hasOwnUts ? { hostname } : {}),
-    mounts: mountsOf(request.mounts, mountFacts(request, namespaces)),
+    mounts: mountsOf(request.mounts, await mountFacts(request, { namespaces, security, facts })),
     annotations: {
       ...spec.annotations,
       ...stopAnnotations(request),
@@ -73,7 +81,7 @@ export async function containerConfig(request: ConfigRequest, facts: HostFacts):
       cgroupsPath: request.cgroupsPath,
       sysctl: sysctlsOf(spec.sysctls, {
         hasOwnNetwork: request.netnsPath !== undefined,
-        hasOwnIpc: namespaces.ipc === "private" || namespaces.ipc === "none",
+        hasOwnIpc: namespaces.ipc !== "host" && namespaces.ipc !== "joined",
         domainname: spec.domainname,
       }),
       ...(seccomp === undefined ? {} : { seccomp }),
@@ -82,6 +90,8 @@ export async function containerConfig(request: ConfigRequest, facts: HostFacts):
       ...rootfsPropagation(request.mounts),
     },
   };
+  const cdi = [...cdiNamesOf(spec.deviceRequests ?? []), ...(spec.cdiDevices ?? [])];
+  return cdi.length === 0 ? config : injectDevices(config, await findCdiDevices(cdi, request.cdiDirectories));
 }
 
 /** For whoever ends containers while no daemon is there: deploy/systemd/keeper.sh, at shutdown. A number, and seconds. */
@@ -107,6 +117,7 @@ interface ProcessFacts {
 
 async function processOf(request: ConfigRequest, { security, capabilities, facts }: ProcessFacts): Promise<OciProcess> {
   const { spec, image } = request;
+  if (spec.init) await checkInit(request.initPath);
   const { home, ...user } = await resolveUser(spec.user || image.user, spec.groups, rootFiles(request.rootfsPath));
   const apparmor = apparmorProfile(security.apparmor, spec.privileged, facts.apparmor);
   const args = commandOf(spec, image);
@@ -122,6 +133,18 @@ async function processOf(request: ConfigRequest, { security, capabilities, facts
     ...(apparmor === undefined ? {} : { apparmorProfile: apparmor }),
     oomScoreAdj: oomScoreOf(spec.oomScoreAdj, facts),
   };
+}
+
+async function checkInit(path: string): Promise<void> {
+  await access(path).catch((cause: unknown) => {
+    throw new CtlError("FAILED_PRECONDITION", {
+      reason: "INIT_MISSING",
+      what: "put an init before the container's program (--init)",
+      why: `${path} is not on this host`,
+      fix: "install catatonit or tini, or name another program as init-path in ctl.yaml",
+      cause,
+    });
+  });
 }
 
 /** Always said, since the monitor's own would be inherited; never below ours where the host does not let us lower it. */
@@ -141,17 +164,37 @@ function seccompOf(
   return resolveSeccomp(profile, { capabilities, arch: facts.arch, kernel: facts.kernel });
 }
 
-function mountFacts({ spec, bundlePath, pidOf, initPath }: ConfigRequest, { ipc }: Namespaces) {
-  const shmPid = ipc === "joined" ? pidOf(spec.namespaces.ipc.slice("container:".length)) : undefined;
+interface MountParts {
+  readonly namespaces: Namespaces;
+  readonly security: SecurityOptions;
+  readonly facts: HostFacts;
+}
+
+async function mountFacts(request: ConfigRequest, { namespaces: { ipc }, security, facts }: MountParts) {
+  const { spec, bundlePath, others, initPath, shmPath } = request;
+  const joined = others.joined.get(spec.namespaces.ipc.slice("container:".length));
   return {
     privileged: spec.privileged,
     hostFiles: hostFilePaths(bundlePath),
     ipc,
-    joinedShmPath: shmPid === undefined ? undefined : `/proc/${shmPid}/root/dev/shm`,
+    sharedShmPath: ipc === "shareable" ? shmPath : joined?.shmPath,
+    hasWritableCgroups: security.hasWritableCgroups,
+    files: await filesAmong(request.mounts),
+    hasRecursiveReadOnly: isKernelAtLeast(facts.kernel, "5.12"),
     shmSizeBytes: spec.shmSizeBytes,
     readOnlyRootfs: spec.readOnlyRootfs,
     initPath: spec.init ? initPath : undefined,
   };
+}
+
+async function filesAmong(mounts: readonly ContainerMount[]): Promise<Set<string>> {
+  const files = new Set<string>();
+  for (const mount of mounts) {
+    if (mount.kind === "tmpfs" || !mount.isReadOnly) continue;
+    // one that is gone is the runtime's to refuse
+    if ((await stat(mount.source).catch(() => undefined))?.isDirectory() === false) files.add(mount.source);
+  }
+  return files;
 }
 
 /** The files of a bundle that its container sees in /etc. */

@@ -1,7 +1,8 @@
 import { lstat, readdir, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { CtlError } from "../../kit/errors.ts";
-import type { DeviceRequest } from "../spec/spec.ts";
+import type { DeviceNode } from "../spec/spec.ts";
+import { deviceNumbers } from "./device-numbers.ts";
 import type { OciDevice, OciDeviceRule } from "./oci-config.ts";
 
 /** What Docker allows in every container: making nodes, and using those that the runtime makes. */
@@ -23,6 +24,14 @@ const PERMISSIONS = /^[rwm]{1,3}$/;
 /** Instances of the host's terminals and shared memory: a privileged container has its own. */
 const NOT_HANDED_ON = new Set(["pts", "shm", "fd", "mqueue", "console", ".lxc", ".lxd-mounts"]);
 
+const DEVICE_RULE = /^([acb]) (\d+|\*):(\d+|\*) ([rwm]{1,3})$/;
+
+export interface DeviceWish {
+  readonly devices: readonly DeviceNode[];
+  readonly deviceCgroupRules?: readonly string[];
+  readonly privileged: boolean;
+}
+
 export interface Devices {
   readonly nodes: readonly OciDevice[];
   readonly rules: readonly OciDeviceRule[];
@@ -30,9 +39,11 @@ export interface Devices {
 
 /**
  * The device nodes that a container gets beyond the usual ones, and what its devices cgroup lets it do. Privileged: all
- * of the host's. A directory means every device below it. Throws INVALID_ARGUMENT DEVICE_INVALID, DEVICE_MISSING.
+ * of the host's. A directory means every device below it. Throws INVALID_ARGUMENT DEVICE_INVALID, DEVICE_MISSING,
+ * DEVICE_RULE_INVALID.
  */
-export async function devicesOf(requests: readonly DeviceRequest[], privileged: boolean): Promise<Devices> {
+export async function devicesOf(wish: DeviceWish): Promise<Devices> {
+  const { devices: requests, deviceCgroupRules = [], privileged } = wish;
   if (privileged) return { nodes: await nodesBelow("/dev", "/dev"), rules: ALL_RULES };
   const nodes: OciDevice[] = [];
   const rules: OciDeviceRule[] = [...DEFAULT_RULES];
@@ -41,10 +52,23 @@ export async function devicesOf(requests: readonly DeviceRequest[], privileged: 
     nodes.push(...found);
     for (const node of found) rules.push(ruleOf(node, request.permissions || "rwm"));
   }
-  return { nodes, rules };
+  return { nodes, rules: [...rules, ...deviceCgroupRules.map(parseRule)] };
 }
 
-async function requestedNodes(request: DeviceRequest): Promise<OciDevice[]> {
+/** `c 42:* rwm`, see the kernel's Documentation/admin-guide/cgroup-v1/devices.rst. */
+function parseRule(text: string): OciDeviceRule {
+  const [, type = "", major = "*", minor = "*", access = ""] = DEVICE_RULE.exec(text) ?? [];
+  if (type !== "a" && type !== "b" && type !== "c") throw ruleInvalid(text);
+  return {
+    allow: true,
+    type,
+    ...(major === "*" ? {} : { major: Number(major) }),
+    ...(minor === "*" ? {} : { minor: Number(minor) }),
+    access,
+  };
+}
+
+async function requestedNodes(request: DeviceNode): Promise<OciDevice[]> {
   const target = request.containerPath || request.hostPath;
   if (request.permissions !== "" && !PERMISSIONS.test(request.permissions)) {
     throw invalid(request, `"${request.permissions}" is not a combination of r, w and m`);
@@ -76,7 +100,7 @@ function toList<T>(one: T | undefined): T[] {
   return one === undefined ? [] : [one];
 }
 
-async function nodeAt(path: string, target: string): Promise<OciDevice | undefined> {
+export async function nodeAt(path: string, target: string): Promise<OciDevice | undefined> {
   // a device can go while /dev is walked
   const stats = await lstat(path).catch(() => undefined);
   if (stats === undefined || !(stats.isCharacterDevice() || stats.isBlockDevice())) return undefined;
@@ -90,21 +114,11 @@ async function nodeAt(path: string, target: string): Promise<OciDevice | undefin
   };
 }
 
-/** glibc's dev_t: the major in bits 8 to 19 and from 32 on, the minor in the rest. See makedev(3). */
-function deviceNumbers(rdev: number): { major: number; minor: number } {
-  const low = rdev % 2 ** 32;
-  const high = Math.floor(rdev / 2 ** 32);
-  return {
-    major: ((low >>> 8) & 0xfff) | (high & ~0xfff),
-    minor: (low & 0xff) | ((low >>> 12) & ~0xff),
-  };
-}
-
-function ruleOf(node: OciDevice, access: string): OciDeviceRule {
+export function ruleOf(node: OciDevice, access: string): OciDeviceRule {
   return { allow: true, type: node.type === "b" ? "b" : "c", major: node.major, minor: node.minor, access };
 }
 
-function invalid(request: DeviceRequest, why: string): CtlError {
+function invalid(request: DeviceNode, why: string): CtlError {
   return new CtlError("INVALID_ARGUMENT", {
     reason: "DEVICE_INVALID",
     what: `give the device ${request.hostPath} to the container`,
@@ -113,7 +127,16 @@ function invalid(request: DeviceRequest, why: string): CtlError {
   });
 }
 
-function missing(request: DeviceRequest, cause: unknown): CtlError {
+function ruleInvalid(text: string): CtlError {
+  return new CtlError("INVALID_ARGUMENT", {
+    reason: "DEVICE_RULE_INVALID",
+    what: "allow the container devices",
+    why: `invalid device cgroup format '${text}'`,
+    fix: "write TYPE MAJOR:MINOR rwm, as in c 42:* rwm",
+  });
+}
+
+function missing(request: DeviceNode, cause: unknown): CtlError {
   return new CtlError("INVALID_ARGUMENT", {
     reason: "DEVICE_MISSING",
     what: `give the device ${request.hostPath} to the container`,

@@ -7,6 +7,13 @@ export interface HostsFacts {
   readonly addresses: readonly string[];
   /** `host:address`, with `host-gateway` already replaced. */
   readonly extraHosts: readonly string[];
+  /** Other containers. */
+  readonly links?: readonly HostsLine[];
+}
+
+export interface HostsLine {
+  readonly address: string;
+  readonly names: readonly string[];
 }
 
 /** /etc/hosts as Docker writes it, see hosts(5). */
@@ -20,6 +27,7 @@ export function hostsFile(facts: HostsFacts): string {
     "ff02::1\tip6-allnodes",
     "ff02::2\tip6-allrouters",
     ...facts.extraHosts.map(extraHostLine),
+    ...(facts.links ?? []).map(({ address, names }) => `${address}\t${names.join(" ")}`),
     ...facts.addresses.map((address) => `${address}\t${names}`),
   ]);
 }

@@ -1,6 +1,7 @@
 import { posix } from "node:path";
 import { CtlError } from "../../kit/errors.ts";
 import type { ContainerMount } from "../spec/spec.ts";
+import type { IpcKind } from "./namespaces.ts";
 import type { OciMount } from "./oci-config.ts";
 
 const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
@@ -17,10 +18,16 @@ export interface MountFacts {
   readonly privileged: boolean;
   /** Files of the bundle that the container sees under their usual names. */
   readonly hostFiles: { readonly hosts: string; readonly hostname: string; readonly resolvConf: string };
-  readonly ipc: "private" | "host" | "none" | "joined";
-  /** The first process of the container whose IPC namespace is joined, for its /dev/shm. */
-  readonly joinedShmPath: string | undefined;
+  readonly ipc: IpcKind;
+  /** On the host, where /dev/shm is shared with other containers. */
+  readonly sharedShmPath: string | undefined;
   readonly shmSizeBytes: number;
+  /** `--security-opt writable-cgroups=true` */
+  readonly hasWritableCgroups: boolean;
+  /** A read-only bind can make what lies below it read-only too: Linux 5.12. */
+  readonly hasRecursiveReadOnly: boolean;
+  /** Sources of read-only binds that are no directories. */
+  readonly files: ReadonlySet<string>;
   readonly readOnlyRootfs: boolean;
   /** Host path of the init program, when one is wanted. */
   readonly initPath: string | undefined;
@@ -30,10 +37,11 @@ export const INIT_TARGET = "/sbin/docker-init";
 
 /**
  * Docker's mounts, then the caller's, each parent before what lies in it; a caller's mount takes the place of a default
- * one with the same target. Throws INVALID_ARGUMENT MOUNT_TARGET_INVALID, MOUNT_TARGET_TWICE.
+ * one with the same target. Throws INVALID_ARGUMENT MOUNT_TARGET_INVALID, MOUNT_TARGET_TWICE; FAILED_PRECONDITION
+ * RECURSIVE_READONLY_UNAVAILABLE.
  */
 export function mountsOf(mounts: readonly ContainerMount[], facts: MountFacts): OciMount[] {
-  const asked = mounts.map(toOci);
+  const asked = mounts.map((one) => toOci(one, facts));
   const targets = new Set<string>();
   for (const { destination } of asked) {
     if (targets.has(destination)) throw twice(destination);
@@ -51,7 +59,7 @@ function systemMounts(facts: MountFacts): OciMount[] {
     mount("/dev", "tmpfs", "tmpfs", ["nosuid", "strictatime", "mode=755", "size=65536k"]),
     mount("/sys", "sysfs", "sysfs", [...quiet, access]),
     mount("/dev/pts", "devpts", "devpts", ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
-    mount("/sys/fs/cgroup", "cgroup", "cgroup", [...quiet, access]),
+    mount("/sys/fs/cgroup", "cgroup", "cgroup", [...quiet, facts.hasWritableCgroups ? "rw" : access]),
     ...ipcMounts(facts, quiet),
   ];
 }
@@ -65,13 +73,14 @@ function ipcMounts(facts: MountFacts, quiet: readonly string[]): OciMount[] {
     }
     case "host":
       return [
-        mount("/dev/mqueue", "bind", "/dev/mqueue", ["rbind", ...quiet]),
+        own, // a new mount of it shows the namespace of who mounts: here the host's
         mount("/dev/shm", "bind", "/dev/shm", ["rbind", ...quiet]),
       ];
+    case "shareable":
     case "joined":
-      return facts.joinedShmPath === undefined
+      return facts.sharedShmPath === undefined
         ? [own]
-        : [own, mount("/dev/shm", "bind", facts.joinedShmPath, ["rbind", ...quiet])];
+        : [own, mount("/dev/shm", "bind", facts.sharedShmPath, ["rbind", "rprivate", ...quiet])];
     case "none":
       return [own];
     default:
@@ -89,12 +98,31 @@ function fileMounts({ hostFiles, initPath, readOnlyRootfs }: MountFacts): OciMou
   return initPath === undefined ? files : [...files, mount(INIT_TARGET, "bind", initPath, ["bind", "ro"])];
 }
 
-function toOci(one: ContainerMount): OciMount {
+function toOci(one: ContainerMount, facts: MountFacts): OciMount {
   const destination = normalTarget(one.target);
   if (one.kind === "tmpfs") return mount(destination, "tmpfs", "tmpfs", tmpfsOptions(one.options));
-  const options = ["rbind", one.propagation, ...(one.isReadOnly ? ["ro"] : [])];
+  // crun takes any recursive word for a recursive bind; with nothing below, the plain word says the same
+  const bind = one.recursive === "disabled" ? ["bind", one.propagation.replace(/^r/, "")] : ["rbind", one.propagation];
+  const options = [...bind, ...(one.isReadOnly ? readOnlyOptions(one, facts) : [])];
   return mount(destination, "bind", one.source, options);
 }
+
+/** Docker's since 25: what is mounted below a read-only bind is read-only too, where the kernel can do it. */
+function readOnlyOptions({ recursive, source, target }: BoundMount, facts: MountFacts): string[] {
+  const { files, hasRecursiveReadOnly } = facts;
+  // below a file there is nothing, and crun 1.8 opens what is to be read-only all the way down as a directory
+  if (recursive === "writable" || recursive === "disabled" || files.has(source)) return ["ro"];
+  if (hasRecursiveReadOnly) return ["ro", "rro"];
+  if (recursive !== "readonly") return ["ro"];
+  throw new CtlError("FAILED_PRECONDITION", {
+    reason: "RECURSIVE_READONLY_UNAVAILABLE",
+    what: `mount all below ${target} read-only`,
+    why: "this kernel cannot (it takes Linux 5.12)",
+    fix: "leave bind-recursive=readonly out",
+  });
+}
+
+type BoundMount = Exclude<ContainerMount, { kind: "tmpfs" }>;
 
 function tmpfsOptions(said: readonly string[]): string[] {
   const options: string[] = [...TMPFS_DEFAULTS];

@@ -6,20 +6,29 @@ export interface NamespaceFacts {
   /** Undefined: the host's (`--network host`). */
   readonly netnsPath: string | undefined;
   readonly isCgroupV2: boolean;
-  /** The first process of another running container, for `container:ID`. */
-  readonly pidOf: (containerRef: string) => number | undefined;
+  /** Other containers by the names of `container:NAME`. */
+  readonly joined: ReadonlyMap<string, JoinedContainer>;
+}
+
+export interface JoinedContainer {
+  /** Of its first process; undefined: it does not run. */
+  readonly pid: number | undefined;
+  /** Its /dev/shm on the host; undefined: it shares none. */
+  readonly shmPath: string | undefined;
 }
 
 export interface Namespaces {
   readonly namespaces: readonly OciNamespace[];
-  readonly ipc: "private" | "host" | "none" | "joined";
+  readonly ipc: IpcKind;
   readonly hasOwnUts: boolean;
   readonly hasHostPid: boolean;
 }
 
+export type IpcKind = ParsedMode["kind"];
+
 /**
  * Private namespaces by default; cgroups are private on v2 and the host's on v1, as in Docker.
- * Throws INVALID_ARGUMENT NAMESPACE_INVALID, FAILED_PRECONDITION NAMESPACE_CONTAINER_NOT_RUNNING.
+ * Throws INVALID_ARGUMENT NAMESPACE_INVALID, FAILED_PRECONDITION NAMESPACE_CONTAINER_NOT_RUNNING, NAMESPACE_NOT_SHAREABLE.
  */
 export function namespacesOf(modes: NamespaceModes, facts: NamespaceFacts): Namespaces {
   const ipc = parseMode("ipc", modes.ipc, facts);
@@ -37,27 +46,28 @@ export function namespacesOf(modes: NamespaceModes, facts: NamespaceFacts): Name
   };
 }
 
-type NamespaceKind = "ipc" | "pid" | "uts" | "cgroup";
+type NamespaceType = "ipc" | "pid" | "uts" | "cgroup";
+type NamespaceKind = "private" | "shareable" | "host" | "none" | "joined";
 
 interface ParsedMode {
-  readonly kind: "private" | "host" | "none" | "joined";
+  readonly kind: NamespaceKind;
   readonly namespace: readonly OciNamespace[];
 }
 
-function parseMode(type: NamespaceKind, mode: string, facts: NamespaceFacts): ParsedMode {
+function parseMode(type: NamespaceType, mode: string, facts: NamespaceFacts): ParsedMode {
   if (mode === "host") return { kind: "host", namespace: [] };
   if (mode === "none" && type === "ipc") return { kind: "none", namespace: [{ type }] };
-  if (mode === "" || mode === "private" || (mode === "shareable" && type === "ipc")) {
-    return { kind: "private", namespace: [{ type }] };
-  }
+  if (mode === "shareable" && type === "ipc") return { kind: "shareable", namespace: [{ type }] };
+  if (mode === "" || mode === "private") return { kind: "private", namespace: [{ type }] };
   if (!mode.startsWith("container:") || type === "uts" || type === "cgroup") throw invalid(type, mode);
   const container = mode.slice("container:".length);
-  const pid = facts.pidOf(container);
-  if (pid === undefined) throw notRunning(type, container);
-  return { kind: "joined", namespace: [{ type, path: `/proc/${pid}/ns/${type}` }] };
+  const other = facts.joined.get(container);
+  if (other?.pid === undefined) throw notRunning(type, container);
+  if (type === "ipc" && other.shmPath === undefined) throw notShareable(container);
+  return { kind: "joined", namespace: [{ type, path: `/proc/${other.pid}/ns/${type}` }] };
 }
 
-function invalid(type: NamespaceKind, mode: string): CtlError {
+function invalid(type: NamespaceType, mode: string): CtlError {
   return new CtlError("INVALID_ARGUMENT", {
     reason: "NAMESPACE_INVALID",
     what: `use --${type === "cgroup" ? "cgroupns" : type} ${mode}`,
@@ -66,7 +76,17 @@ function invalid(type: NamespaceKind, mode: string): CtlError {
   });
 }
 
-function notRunning(type: NamespaceKind, container: string): CtlError {
+/** Docker's rule: who is not asked for it keeps its shared memory to itself. */
+function notShareable(container: string): CtlError {
+  return new CtlError("FAILED_PRECONDITION", {
+    reason: "NAMESPACE_NOT_SHAREABLE",
+    what: `join the ipc namespace of ${container}`,
+    why: `container ${container}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`,
+    fix: "run that container with --ipc shareable",
+  });
+}
+
+function notRunning(type: NamespaceType, container: string): CtlError {
   return new CtlError("FAILED_PRECONDITION", {
     reason: "NAMESPACE_CONTAINER_NOT_RUNNING",
     what: `join the ${type} namespace of ${container}`,

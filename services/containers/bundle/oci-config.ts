@@ -10,6 +10,17 @@ export interface OciConfig {
   readonly mounts: readonly OciMount[];
   readonly annotations?: Readonly<Record<string, string>>;
   readonly linux: OciLinux;
+  readonly hooks?: OciHooks;
+}
+
+/** By the moment at which they run. */
+export type OciHooks = Readonly<Record<string, readonly OciHook[]>>;
+
+export interface OciHook {
+  readonly path: string;
+  readonly args?: readonly string[];
+  readonly env?: readonly string[];
+  readonly timeout?: number;
 }
 
 export interface OciProcess {
@@ -75,9 +86,9 @@ export interface OciDevice {
   readonly path: string;
   readonly major: number;
   readonly minor: number;
-  readonly fileMode: number;
-  readonly uid: number;
-  readonly gid: number;
+  readonly fileMode?: number;
+  readonly uid?: number;
+  readonly gid?: number;
 }
 
 export interface OciDeviceRule {
@@ -95,16 +106,37 @@ export interface OciResources {
     readonly swap?: number;
     readonly reservation?: number;
     readonly disableOOMKiller?: boolean;
+    readonly swappiness?: number;
   };
   readonly cpu?: {
     readonly shares?: number;
     readonly quota?: number;
     readonly period?: number;
+    readonly realtimeRuntime?: number;
+    readonly realtimePeriod?: number;
     readonly cpus?: string;
     readonly mems?: string;
   };
   readonly pids?: { readonly limit: number };
-  readonly blockIO?: { readonly weight: number };
+  readonly blockIO?: OciBlockLimits;
+}
+
+export interface OciBlockLimits {
+  readonly weight?: number;
+  readonly weightDevice?: readonly (OciBlockDevice & { readonly weight: number })[];
+  readonly throttleReadBpsDevice?: readonly OciThrottle[];
+  readonly throttleWriteBpsDevice?: readonly OciThrottle[];
+  readonly throttleReadIOPSDevice?: readonly OciThrottle[];
+  readonly throttleWriteIOPSDevice?: readonly OciThrottle[];
+}
+
+interface OciBlockDevice {
+  readonly major: number;
+  readonly minor: number;
+}
+
+export interface OciThrottle extends OciBlockDevice {
+  readonly rate: number;
 }
 
 export interface OciSeccomp {

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import * as z from "zod";
 import { CtlError } from "../../kit/errors.ts";
+import { isKernelAtLeast } from "./kernel.ts";
 import type { OciSeccomp, OciSyscallRule } from "./oci-config.ts";
 
 const conditions = z.object({
@@ -97,12 +98,6 @@ function isExcluded({ arches, caps, minKernel }: Conditions, facts: SeccompFacts
   if (arches?.includes(facts.arch)) return true;
   if (caps?.some((name) => facts.capabilities.includes(name))) return true;
   return minKernel !== undefined && isKernelAtLeast(facts.kernel, minKernel);
-}
-
-function isKernelAtLeast(kernel: string, wanted: string): boolean {
-  const [major = 0, minor = 0] = kernel.split(/[.-]/).map(Number);
-  const [wantedMajor = 0, wantedMinor = 0] = wanted.split(".").map(Number);
-  return major > wantedMajor || (major === wantedMajor && minor >= wantedMinor);
 }
 
 function toOci({ names, name, action, errnoRet, args }: SeccompRule): OciSyscallRule {

@@ -8,6 +8,7 @@ export interface SecurityOptions {
   /** A profile loaded in the kernel; undefined: ours where the kernel has AppArmor. */
   readonly apparmor: string | undefined;
   readonly systemPathsUnconfined: boolean;
+  readonly hasWritableCgroups: boolean;
 }
 
 /** Docker's grammar: `NAME=VALUE`, or as it once was `NAME:VALUE`. Throws INVALID_ARGUMENT SECURITY_OPTION_INVALID. */
@@ -17,6 +18,7 @@ export function parseSecurityOptions(options: readonly string[]): SecurityOption
     seccomp: { kind: "default" },
     apparmor: undefined,
     systemPathsUnconfined: false,
+    hasWritableCgroups: false,
   };
   for (const option of options) parsed = { ...parsed, ...parseOne(option) };
   return parsed;
@@ -34,13 +36,18 @@ function parseOne(option: string): Partial<SecurityOptions> {
     case "systempaths":
       if (value === "unconfined") return { systemPathsUnconfined: true };
       throw invalid(option, "systempaths can only be unconfined");
+    case "writable-cgroups":
+      return { hasWritableCgroups: parseBoolean(option, value) };
     case "label":
-      if (value === "disable") return {};
-      throw invalid(option, "this host's containers have no SELinux labels");
+      // as Docker on a host without SELinux: understood, and without effect
+      if (LABEL.test(value)) return {};
+      throw invalid(option, "a label is disable, nested, or one of user, role, type, level and filetype with a value");
     default:
       throw invalid(option, "there is no option of that name");
   }
 }
+
+const LABEL = /^(disable|nested|(user|role|type|level|filetype):.+)$/;
 
 function splitOption(option: string): { name: string; value: string } {
   const end = /[=:]/.exec(option)?.index ?? option.length;
@@ -63,6 +70,6 @@ function invalid(option: string, why: string): CtlError {
     reason: "SECURITY_OPTION_INVALID",
     what: `use --security-opt ${option}`,
     why,
-    fix: "known are no-new-privileges, seccomp=unconfined|PROFILE, apparmor=PROFILE, systempaths=unconfined, label=disable",
+    fix: "known are no-new-privileges, seccomp=unconfined|PROFILE, apparmor=PROFILE, systempaths=unconfined, writable-cgroups=true, label=disable",
   });
 }

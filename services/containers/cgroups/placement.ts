@@ -1,5 +1,5 @@
 import { mkdir, rmdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { ContainerId } from "../spec/spec.ts";
 import { type CgroupLayout, directoriesOf } from "./layout.ts";
 
@@ -19,12 +19,18 @@ export interface ContainerCgroups {
   readonly all: readonly string[];
 }
 
-export function containerCgroups(parent: CgroupParent, id: ContainerId): ContainerCgroups {
+/**
+ * `asked` is a container's own `--cgroup-parent`: absolute, or below the one that all have. Its monitor stays where the
+ * others' are.
+ */
+export function containerCgroups(parent: CgroupParent, id: ContainerId, asked = ""): ContainerCgroups {
+  const payload = asked === "" ? undefined : join(asked.startsWith("/") ? asked : join(parentPath(parent), asked), id);
   if (parent.kind === "own") {
-    const payload = `/${parent.name}/${id}`;
-    return { payload, monitor: undefined, all: [payload] };
+    const own = payload ?? `/${parent.name}/${id}`;
+    return { payload: own, monitor: undefined, all: [own] };
   }
   const own = join(parent.path, id);
+  if (payload !== undefined) return { payload, monitor: `${own}/monitor`, all: [payload, `${own}/monitor`, own] };
   // apart, because v2 lets no cgroup have both processes and children with controllers
   return { payload: `${own}/payload`, monitor: `${own}/monitor`, all: [`${own}/payload`, `${own}/monitor`, own] };
 }
@@ -47,6 +53,17 @@ export async function removeCgroups(layout: CgroupLayout, paths: readonly string
     isGone = (await removeDirectory(directory)) && isGone;
   }
   return isGone;
+}
+
+/**
+ * Removes the cgroups that a runtime made between ours and a container with a parent of its own (`--cgroup-parent web`),
+ * once no container is in them. One at an absolute path is somebody else's, and stays as with Docker. Idempotent.
+ */
+export async function removeAskedParent(layout: CgroupLayout, parent: CgroupParent, asked = ""): Promise<void> {
+  if (asked === "" || asked.startsWith("/")) return;
+  const top = parentPath(parent);
+  for (let path = join(top, asked); path.startsWith(`${top}/`); path = dirname(path))
+    await removeCgroups(layout, [path]);
 }
 
 async function removeDirectory(directory: string): Promise<boolean> {

@@ -82,7 +82,7 @@ export async function runExec(
   return inSpan("exec.start", { attributes: { [attribute.execId]: id, [attribute.containerId]: row.id } }, async () => {
     await using undo = new AsyncDisposableStack();
     const request = { ...(await requestFor(row, id, wish, host)), stdin: wish.stdin };
-    const runtime = await runtimeOfRun(host.runtime, request.runtimeId);
+    const runtime = await runtimeOfRun(host, request.runtimeId);
     const session = undo.use(await startExec({ ...host, runtime }, request, signal).catch(refusal(db, row, id)));
     if (!(await recordExecStart(db, id, session.pid, false))) throw alreadyStarted(id);
     const owned = undo.move();
@@ -114,7 +114,7 @@ export async function runDetachedExec(
   const { monitor } = containerCgroups(host.cgroupParent, row.id as ContainerId);
   const place = monitor === undefined ? undefined : (pid: number) => enterMonitorCgroup(host.layout, monitor, pid);
   const request = await requestFor(row, id, wish, host);
-  const runtime = await runtimeOfRun(host.runtime, request.runtimeId);
+  const runtime = await runtimeOfRun(host, request.runtimeId);
   const pid = await startDetachedExec({ ...host, runtime }, request, place, signal).catch(refusal(db, row, id));
   if (!(await recordExecStart(db, id, pid, true))) throw alreadyStarted(id);
   return pid;

@@ -110,11 +110,17 @@ export class ExitFollower implements AsyncDisposable {
     return known.run === run || Date.now() - finishedAt.getTime() < UNKNOWN_RUN_MS;
   }
 
+  async #hadNoMemory({ containerId }: RunExit): Promise<boolean> {
+    const { db, host } = this.#deps;
+    const row = await containerById(db, containerId);
+    const { payload } = containerCgroups(host.cgroupParent, containerId, row?.spec.cgroupParent);
+    return wasOomKilled(host.layout, payload);
+  }
+
   /** Undefined: it was recorded before, or its run has no row. */
   async #record(exit: RunExit): Promise<ContainerRow | undefined> {
-    const { db, host, log } = this.#deps;
-    const { payload } = containerCgroups(host.cgroupParent, exit.containerId);
-    const oomKilled = exit.isOomKilled || (exit.exitCode === 137 && (await wasOomKilled(host.layout, payload)));
+    const { db, log } = this.#deps;
+    const oomKilled = exit.isOomKilled || (exit.exitCode === 137 && (await this.#hadNoMemory(exit)));
     const record = {
       id: exit.containerId,
       run: exit.run,

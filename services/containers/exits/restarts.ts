@@ -105,7 +105,14 @@ export class Restarts {
     await mountRootfs(overlay, (request) => host.thread.mount(request));
     const run = await nextRunNumber(row.id, row.run, host, signal);
     const started = await runOf(row, run, given, this.#deps, signal);
-    const facts = { id: row.id, run, operation: "", epoch: host.bootId, runtime: host.runtime.kind, given };
+    const facts = {
+      id: row.id,
+      run,
+      operation: "",
+      epoch: host.bootId,
+      runtime: row.runtime || host.runtime.kind,
+      given,
+    };
     await db.transaction(async (tx) => {
       await recordStart(tx, { ...facts, ...started });
       if (row.spec.healthcheck !== undefined) await beginHealth(tx, row.id);

@@ -78,7 +78,7 @@ async function execute(probed: ProbedRun, check: Healthcheck, { host, reaper }: 
   const ends = AbortSignal.any([signal, timer]);
   host.migration?.expect(EXPECTED_START_MS);
   const name = runtimeId(probed.id, probed.run);
-  const runtime = await runtimeOfRun(host.runtime, name);
+  const runtime = await runtimeOfRun(host, name);
   const process = await probeProcess(probed.id, check, host, reaper !== undefined);
   const request = { runtimeId: name, directory: probeDirectory(host, probed.id), process, stdin: false };
   await using session = await startExec({ ...host, runtime }, { ...request, descriptor: reaper }, ends);

@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { access, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { runCommand } from "../../kit/command.ts";
 import { bindOpenat2 } from "../../kit/linux/openat2.ts";
@@ -12,6 +12,7 @@ import type { CgroupParent } from "../cgroups/placement.ts";
 import { containersDirectory } from "../paths.ts";
 import { shareRoot } from "../rootfs/shared-root.ts";
 import { ContainerThread } from "../runtime/host-thread.ts";
+import type { OciRuntime } from "../runtime/oci-runtime.ts";
 import { probeRuntime, type RuntimeCandidate, USUAL_RUNTIMES } from "../runtime/probe.ts";
 import { Programs } from "../runtime/programs.ts";
 import type { ContainerHost } from "./host.ts";
@@ -24,6 +25,9 @@ export interface HostSettings {
   readonly runtimePath: string;
   readonly conmonPath: string;
   readonly initPath: string;
+  /** Paths of further runtimes by name. */
+  readonly runtimes: Readonly<Record<string, { readonly path: string }>>;
+  readonly cdiDirectories: readonly string[];
   /** A cgroup that systemd gave us; empty: one named after the instance at the top. */
   readonly cgroupParent: string;
 }
@@ -73,8 +77,10 @@ export async function findHost(settings: HostSettings, signal: AbortSignal): Pro
       exitsDirectory: join(root, "exits"),
       conmonPath,
       conmonVersion,
-      initPath,
+      initPath: initPath || (await usualInit()),
       runtime,
+      runtimes: await namedRuntimes(settings, runtime),
+      cdiDirectories: settings.cdiDirectories,
       programs,
       thread,
       layout,
@@ -88,6 +94,32 @@ export async function findHost(settings: HostSettings, signal: AbortSignal): Pro
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** Their state lies apart, in a directory of each: only they know how to read it. */
+async function namedRuntimes({ run, runtimes }: HostSettings, usual: OciRuntime): Promise<Map<string, OciRuntime>> {
+  const named = new Map<string, OciRuntime>();
+  for (const [name, { path }] of Object.entries(runtimes)) {
+    const stateRoot = join(run, "runtimes", name);
+    await mkdir(stateRoot, { recursive: true, mode: 0o700 });
+    named.set(name, { ...usual, kind: "runc", path, version: "unknown", stateRoot, releasesByFifo: false });
+  }
+  return named;
+}
+
+const USUAL_INITS = ["/usr/bin/catatonit", "/usr/bin/tini-static", "/usr/bin/docker-init"];
+
+/** The first name also where there is none: an error then says what to install. */
+async function usualInit(): Promise<string> {
+  for (const path of USUAL_INITS) if (await isThere(path)) return path;
+  return USUAL_INITS[0] ?? "";
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 function candidates(path: string): readonly RuntimeCandidate[] {

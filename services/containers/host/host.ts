@@ -18,6 +18,10 @@ export interface ContainerHost {
   readonly conmonVersion: string;
   readonly initPath: string;
   readonly runtime: OciRuntime;
+  /** Those that the configuration names. */
+  readonly runtimes: ReadonlyMap<string, OciRuntime>;
+  /** Where the files of the Container Device Interface are, the weaker first. */
+  readonly cdiDirectories: readonly string[];
   readonly programs: Programs;
   readonly thread: ContainerThread;
   readonly layout: CgroupLayout;

@@ -11,12 +11,16 @@ import { containerCgroups, enterMonitorCgroup } from "../cgroups/placement.ts";
 import type { ContainerHost } from "../host/host.ts";
 import { containerPaths } from "../paths.ts";
 import { checkProgram } from "../program/check.ts";
+import { runtimeNamed } from "../runtime/choose.ts";
 import { createRun } from "../runtime/conmon.ts";
-import { deleteRun, runtimeId } from "../runtime/oci-runtime.ts";
+import { stateRoots } from "../runtime/known-run.ts";
+import { runtimeId } from "../runtime/oci-runtime.ts";
 import { releaseRun } from "../runtime/release.ts";
 import type { ContainerId, ContainerSpec, ImageDefaults } from "../spec/spec.ts";
+import { bundleMounts, shmPath } from "./bundle-mounts.ts";
 import type { Given } from "./given.ts";
-import { takeDownRun } from "./take-down.ts";
+import type { Others } from "./others.ts";
+import { deleteKnownRun, takeDownRun } from "./take-down.ts";
 
 export interface RunWish {
   readonly id: ContainerId;
@@ -25,8 +29,7 @@ export interface RunWish {
   readonly spec: ContainerSpec;
   readonly image: ImageDefaults;
   readonly given: Given;
-  /** The first process of another running container, for `--pid container:ID`. */
-  readonly pidOf: (reference: string) => number | undefined;
+  readonly others: Others;
 }
 
 export interface StartedRun {
@@ -45,17 +48,18 @@ export async function startRun(wish: RunWish, host: ContainerHost, signal: Abort
   host.migration?.expect(EXPECTED_START_MS);
   await inSpan("bundle.write", {}, async () => checkProgram(await prepareBundle(wish, host), host.openat2));
   await clearRunFiles(paths.bundle);
+  const runtime = await runtimeNamed(wish.spec.runtime ?? "", host);
   if (wish.given.mounts.some(({ mount }) => mount.kind !== "tmpfs")) await host.thread.seeHostMounts();
   try {
     const pid = await inSpan("runtime.create", { attributes: { [attribute.containerId]: wish.id } }, () =>
-      createRun(host, monitorRequest(wish, name, host), signal),
+      createRun({ ...host, runtime }, monitorRequest(wish, name, host), signal),
     );
     const identity = await readProcessStat(pid);
     const startedAt = new Date();
-    await inSpan("runtime.start", {}, () => releaseRun(host, name, signal));
+    await inSpan("runtime.start", {}, () => releaseRun({ ...host, runtime }, name, signal));
     return { pid, startTicks: identity?.startTicks ?? 0, startedAt };
   } catch (error) {
-    await deleteRun(host, name, { force: true }, AbortSignal.timeout(CLEANUP_TIMEOUT_MS)).catch(() => {});
+    await deleteKnownRun(wish.id, wish.run, host, AbortSignal.timeout(CLEANUP_TIMEOUT_MS)).catch(() => {});
     throw error;
   }
 }
@@ -75,7 +79,7 @@ export async function nextRunNumber(
 ): Promise<number> {
   for (let run = last + 1; ; run++) {
     const name = runtimeId(id, run);
-    const hasState = await exists(join(host.runtime.stateRoot, name));
+    const hasState = (await Promise.all(stateRoots(host).map((root) => exists(join(root, name))))).includes(true);
     if (!hasState && !(await exists(join(host.exitsDirectory, name)))) return run;
     if (hasState) await takeDownRun(id, run, host, signal);
   }
@@ -88,7 +92,7 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-async function prepareBundle({ id, spec, image, given, pidOf }: RunWish, host: ContainerHost): Promise<OciConfig> {
+async function prepareBundle({ id, spec, image, given, others }: RunWish, host: ContainerHost): Promise<OciConfig> {
   const paths = containerPaths(host.root, id);
   const { resources } = linuxResources(spec.resources, host.limits);
   const config = await writeBundle(
@@ -98,13 +102,15 @@ async function prepareBundle({ id, spec, image, given, pidOf }: RunWish, host: C
       image,
       bundlePath: paths.bundle,
       rootfsPath: paths.rootfs,
-      cgroupsPath: containerCgroups(host.cgroupParent, id).payload,
+      cgroupsPath: containerCgroups(host.cgroupParent, id, spec.cgroupParent).payload,
       isCgroupV2: host.layout.mode === "v2",
       resources,
       netnsPath: given.netnsPath === "" ? undefined : given.netnsPath,
-      mounts: given.mounts.map(({ mount }) => mount),
-      pidOf,
+      mounts: await bundleMounts(paths, spec, given, host.openat2),
+      shmPath: shmPath(paths.bundle),
+      others,
       initPath: host.initPath,
+      cdiDirectories: host.cdiDirectories,
       addresses: given.endpoints.map((endpoint) => endpoint.ipv4Address).filter((address) => address !== ""),
       hostGateway: given.endpoints[0]?.gateway ?? "",
       resolvConf: given.resolvConf,

@@ -7,18 +7,27 @@ import { removeRootfs, rootfsDirectories, unmountRootfs } from "../rootfs/overla
 import { runtimeOfRun } from "../runtime/known-run.ts";
 import { deleteRun, runtimeId } from "../runtime/oci-runtime.ts";
 import type { ContainerId } from "../spec/spec.ts";
+import { takeDownBundleMounts } from "./bundle-mounts.ts";
+
+/** What the runtime that made a run has of it. Idempotent; a process that is still there is killed. */
+export async function deleteKnownRun(id: string, run: number, host: ContainerHost, signal: AbortSignal): Promise<void> {
+  const name = runtimeId(id, run);
+  const runtime = await runtimeOfRun(host, name);
+  await deleteRun({ ...host, runtime }, name, { force: true }, signal);
+}
 
 /** What a run has in the runtime and in the cgroups. Idempotent; a process that is still there is killed. */
 export async function takeDownRun(id: string, run: number, host: ContainerHost, signal: AbortSignal): Promise<void> {
-  const name = runtimeId(id, run);
-  const runtime = await runtimeOfRun(host.runtime, name);
-  await inSpan("runtime.delete", {}, () => deleteRun({ ...host, runtime }, name, { force: true }, signal));
+  await inSpan("runtime.delete", {}, () => deleteKnownRun(id, run, host, signal));
   await removeCgroups(host.layout, containerCgroups(host.cgroupParent, id as ContainerId).all);
 }
 
-/** The mounted root of a container that does not run; what was written to it stays. Idempotent. */
+/** The mounts of a container that does not run; what was written to its root stays. Idempotent. */
 export async function takeDownRootfs(id: string, host: ContainerHost): Promise<void> {
-  await inSpan("rootfs.unmount", {}, () => unmountRootfs(rootfsDirectories(containerPaths(host.root, id).bundle)));
+  const { bundle } = containerPaths(host.root, id);
+  // the root last: as long as it is mounted a reconcile comes back for the rest
+  await takeDownBundleMounts(bundle);
+  await inSpan("rootfs.unmount", {}, () => unmountRootfs(rootfsDirectories(bundle)));
 }
 
 /** All that a container has on this host, its writable layer and its log too. Idempotent. */

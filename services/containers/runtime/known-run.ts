@@ -6,24 +6,40 @@ import { USUAL_RUNTIMES } from "./probe.ts";
 /** The file by which each runtime knows a run of its own. */
 const MARKS: Readonly<Record<RuntimeKind, string>> = { crun: "status", runc: "state.json" };
 
+export interface Runtimes {
+  /** The daemon's choice. */
+  readonly runtime: OciRuntime;
+  /** Those that the configuration names, each with a state directory of its own. */
+  readonly runtimes: ReadonlyMap<string, OciRuntime>;
+}
+
 /**
  * The runtime that made a run, which need not be the one that new runs are made with: a host's runtime may have been
- * chosen anew since. Found by what lies in the state directory; nothing there: the one of today.
+ * chosen anew since, or the container has one of its own. Found by what lies in the state directories; nothing there: the
+ * one of today.
  */
-export async function runtimeOfRun(today: OciRuntime, name: string): Promise<OciRuntime> {
+export async function runtimeOfRun({ runtime: today, runtimes }: Runtimes, name: string): Promise<OciRuntime> {
+  for (const configured of runtimes.values()) {
+    if (await exists(join(configured.stateRoot, name))) return configured;
+  }
   for (const kind of ["crun", "runc"] as const) {
     if (kind === today.kind || !(await exists(join(today.stateRoot, name, MARKS[kind])))) continue;
-    const path = await firstThatExists(
-      USUAL_RUNTIMES.filter((candidate) => candidate.kind === kind).map((c) => c.path),
-    );
-    if (path !== undefined) return { ...today, kind, path };
+    const path = await usualPath(kind);
+    // a run that waits for its release was made to be let go by the runtime's own `start`
+    if (path !== undefined) return { ...today, kind, path, releasesByFifo: false };
   }
   return today;
 }
 
-async function firstThatExists(paths: readonly string[]): Promise<string | undefined> {
-  for (const path of paths) if (await exists(path)) return path;
+/** Where this host has that runtime, if it does. */
+export async function usualPath(kind: RuntimeKind): Promise<string | undefined> {
+  for (const { kind: found, path } of USUAL_RUNTIMES) if (found === kind && (await exists(path))) return path;
   return undefined;
+}
+
+/** Every directory that has runs' state. */
+export function stateRoots({ runtime, runtimes }: Runtimes): string[] {
+  return [runtime.stateRoot, ...[...runtimes.values()].map(({ stateRoot }) => stateRoot)];
 }
 
 async function exists(path: string): Promise<boolean> {

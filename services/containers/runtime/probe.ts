@@ -156,7 +156,7 @@ async function writeProbeBundle(request: ProbeRequest, bundlePath: string, cgrou
   }
   const { facts } = request;
   // crun 1.8 needs CAP_SYS_RESOURCE for v2's device rules: a host without it must show here
-  const { rules } = await devicesOf([], false);
+  const { rules } = await devicesOf({ devices: [], privileged: false });
   const config = probeConfig({ bundlePath, rootfs, mounts, cgroupsPath, facts, resources: { devices: rules } });
   await writeFile(join(bundlePath, "config.json"), configText(config));
 }

@@ -8,7 +8,7 @@ import {
 import { ContainerSpec } from "#proto/ctl/containers/v1/spec.ts";
 import { ImageConfig } from "#proto/ctl/images/v1/images.ts";
 import { Endpoint } from "#proto/ctl/networks/v1/networks.ts";
-import { MountType, type ResolvedMount } from "#proto/ctl/volumes/v1/volumes.ts";
+import { MountType, ResolvedMount } from "#proto/ctl/volumes/v1/volumes.ts";
 import { CtlError } from "../../kit/errors.ts";
 import { timestampOf } from "../../kit/timestamp.ts";
 import { type HealthStatus, shownHealth } from "../health/verdict.ts";
@@ -132,17 +132,17 @@ export function parseGiven(request: StartContainerRequest): Given {
 }
 
 function mountMessage({ name, driver, mount }: GivenMount): ResolvedMount {
-  const common = { name, driver, target: mount.target, needsCopyUp: false };
+  const common = { name, driver, target: mount.target };
   if (mount.kind === "tmpfs") {
-    const tmpfs = { source: "", readOnly: false, propagation: "", tmpfsOptions: [...mount.options] };
-    return { ...common, type: MountType.TMPFS, ...tmpfs };
+    return ResolvedMount.fromPartial({ ...common, type: MountType.TMPFS, tmpfsOptions: [...mount.options] });
   }
-  return {
+  return ResolvedMount.fromPartial({
     ...common,
     type: mount.kind === "volume" ? MountType.VOLUME : MountType.BIND,
     source: mount.source,
     readOnly: mount.isReadOnly,
     propagation: mount.propagation,
-    tmpfsOptions: [],
-  };
+    subpath: mount.subpath ?? "",
+    recursive: mount.recursive ?? "",
+  });
 }

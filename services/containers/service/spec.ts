@@ -10,7 +10,7 @@ import { MountType, type ResolvedMount } from "#proto/ctl/volumes/v1/volumes.ts"
 import { CtlError } from "../../kit/errors.ts";
 import type { RestartPolicy } from "../exits/restart-policy.ts";
 import { effectiveCheck, parseOnUnhealthy } from "../health/check.ts";
-import type { ContainerMount, ContainerSpec, ImageDefaults, Propagation } from "../spec/spec.ts";
+import type { ContainerMount, ContainerSpec, ImageDefaults, Propagation, Recursive } from "../spec/spec.ts";
 import type { UpdateWish } from "../update.ts";
 
 /**
@@ -26,6 +26,8 @@ export function parseSpec(wish: SpecMessage, image?: ImageConfig): ContainerSpec
   if (!/^[a-zA-Z0-9_.-]{0,64}$/.test(hostname))
     throw invalid(`"${hostname}" cannot be a host name`, "at most 64 letters, digits, dots and dashes");
   checkResources(wish);
+  checkNumbers(wish);
+  checkCgroupParent(wish);
   if (
     wish.autoRemove &&
     ![RestartMode.UNSPECIFIED, RestartMode.NO].some((mode) => mode === wish.restart?.mode) &&
@@ -66,9 +68,24 @@ export function parseSpec(wish: SpecMessage, image?: ImageConfig): ContainerSpec
     shmSizeBytes: wish.shmSizeBytes,
     oomScoreAdj: wish.oomScoreAdj,
     namespaces: { ipc: wish.ipcMode, pid: wish.pidMode, uts: wish.utsMode, cgroup: wish.cgroupnsMode },
-    devices: wish.devices,
+    ...devicesOf(wish),
     annotations: wish.annotations,
+    cgroupParent: wish.cgroupParent,
+    runtime: wish.runtime,
+    links: wish.links,
     ...healthOf(wish, image),
+  };
+}
+
+function devicesOf({ devices, deviceCgroupRules, cdiDevices, deviceRequests }: SpecMessage) {
+  return {
+    devices,
+    deviceCgroupRules,
+    cdiDevices,
+    deviceRequests: deviceRequests.map(({ driver, count, deviceIds, capabilities }) => ({
+      ...{ driver, count, deviceIds },
+      capabilities: capabilities.map(({ values }) => values),
+    })),
   };
 }
 
@@ -110,6 +127,24 @@ function checkResources({ resources }: SpecMessage): void {
   }
 }
 
+/** Relative, it is below ours. */
+function checkCgroupParent({ cgroupParent }: SpecMessage): void {
+  if (!cgroupParent.split("/").some((part) => part === ".." || part === ".") && !cgroupParent.includes("\0")) return;
+  throw invalid(`the cgroup parent "${cgroupParent}" has a . or .. in it`, "name a cgroup as /web or web");
+}
+
+/** Docker's bounds of what the kernel would refuse only at the start. */
+function checkNumbers({ oomScoreAdj = 0, shmSizeBytes, utsMode, hostname }: SpecMessage): void {
+  if (oomScoreAdj < -1000 || oomScoreAdj > 1000) {
+    const why = `invalid value ${oomScoreAdj}, range for oom score adj is [-1000, 1000]`;
+    throw invalid(why, "choose --oom-score-adj from -1000 to 1000");
+  }
+  if (shmSizeBytes < 0) throw invalid("SHM size can not be less than 0", "choose another --shm-size");
+  if (utsMode === "host" && hostname !== "") {
+    throw invalid("conflicting options: hostname and the UTS mode", "leave one of them out");
+  }
+}
+
 function checkEnv(entry: string): string {
   if (entry === "" || entry.startsWith("=") || entry.includes("\0")) {
     throw invalid(`"${entry}" is no environment variable`, "write NAME=value or NAME");
@@ -143,7 +178,10 @@ export function parseUpdate({ resources, restart }: UpdateContainerRequest): Upd
 
 /** Docker's choice of what can be changed later. */
 function updatable(asked: Resources | undefined): UpdateWish["resources"] {
-  if (asked === undefined) return {};
+  return asked === undefined ? {} : limitsOf(asked);
+}
+
+function limitsOf(asked: ContainerSpec["resources"]) {
   const { memoryBytes, memorySwapBytes, memoryReservationBytes, nanoCpus, pidsLimit, blkioWeight } = asked;
   const { cpuShares, cpuPeriodUs, cpuQuotaUs, cpusetCpus, cpusetMems } = asked;
   return {
@@ -155,7 +193,7 @@ function updatable(asked: Resources | undefined): UpdateWish["resources"] {
 /** The wish as it is shown, with the limits and the policy that an update made of it. */
 export function rewish(wish: Buffer, { resources, restart }: Pick<ContainerSpec, "resources" | "restart">): Buffer {
   const message = SpecMessage.decode(wish);
-  message.resources = Resources.fromPartial({ ...message.resources, ...resources });
+  message.resources = Resources.fromPartial({ ...message.resources, ...limitsOf(resources) });
   const maxRetries = restart.mode === "on-failure" ? restart.maxRetries : 0;
   message.restart = { mode: RESTART_MODES[restart.mode], maxRetries };
   return Buffer.from(SpecMessage.encode(message).finish());
@@ -174,15 +212,20 @@ export function imageDefaults(config: ImageConfig | undefined): ImageDefaults {
 
 const PROPAGATIONS: readonly Propagation[] = ["private", "rprivate", "shared", "rshared", "slave", "rslave"];
 
+const RECURSIONS: readonly Recursive[] = ["disabled", "writable", "readonly"];
+
 export function parseMount(mount: ResolvedMount): ContainerMount {
   const { source, target, tmpfsOptions } = mount;
   if (mount.type === MountType.TMPFS) return { kind: "tmpfs", target, options: tmpfsOptions };
+  const recursive = RECURSIONS.find((known) => known === mount.recursive);
   return {
     kind: mount.type === MountType.VOLUME ? "volume" : "bind",
     source,
     target,
     isReadOnly: mount.readOnly,
     propagation: PROPAGATIONS.find((known) => known === mount.propagation) ?? "rprivate",
+    ...(mount.subpath === "" ? {} : { subpath: mount.subpath }),
+    ...(recursive === undefined ? {} : { recursive }),
   };
 }
 

@@ -56,7 +56,17 @@ export interface ContainerSpec {
   readonly shmSizeBytes: number;
   readonly oomScoreAdj: number | undefined;
   readonly namespaces: NamespaceModes;
-  readonly devices: readonly DeviceRequest[];
+  readonly devices: readonly DeviceNode[];
+  /** What a row of before has not: absent means none. As of a cgroup's devices controller: `c 1:3 rwm`. */
+  readonly deviceCgroupRules?: readonly string[];
+  /** `vendor.com/class=device` */
+  readonly cdiDevices?: readonly string[];
+  readonly deviceRequests?: readonly DeviceRequest[];
+  /** Absent and empty: the daemon's. */
+  readonly cgroupParent?: string;
+  readonly runtime?: string;
+  /** `container:alias` */
+  readonly links?: readonly string[];
   readonly annotations: Readonly<Record<string, string>>;
   /** Undefined: its health is nobody's concern. The image's is mixed in. */
   readonly healthcheck?: Healthcheck | undefined;
@@ -95,6 +105,22 @@ export interface Resources {
   readonly pidsLimit: number;
   readonly blkioWeight: number;
   readonly oomKillDisable: boolean;
+  readonly blkioWeightDevice?: readonly DeviceLimit[];
+  /** Bytes and operations a second. */
+  readonly blkioReadBps?: readonly DeviceLimit[];
+  readonly blkioWriteBps?: readonly DeviceLimit[];
+  readonly blkioReadIops?: readonly DeviceLimit[];
+  readonly blkioWriteIops?: readonly DeviceLimit[];
+  readonly cpuRealtimePeriodUs?: number;
+  readonly cpuRealtimeRuntimeUs?: number;
+  /** Absent: the host's. */
+  readonly memorySwappiness?: number | undefined;
+}
+
+/** For one block device of the host. */
+export interface DeviceLimit {
+  readonly path: string;
+  readonly value: number;
 }
 
 export interface Ulimit {
@@ -104,11 +130,21 @@ export interface Ulimit {
   readonly hard: number;
 }
 
-export interface DeviceRequest {
+export interface DeviceNode {
   readonly hostPath: string;
   readonly containerPath: string;
   /** Any of r, w, m. */
   readonly permissions: string;
+}
+
+/** Docker's `--gpus`: what kind of devices, not which. */
+export interface DeviceRequest {
+  readonly driver: string;
+  /** -1: all. */
+  readonly count: number;
+  readonly deviceIds: readonly string[];
+  /** Alternatives, each a set. */
+  readonly capabilities: readonly (readonly string[])[];
 }
 
 /** Docker's modes as written: `""` (the default), `host`, `private`, `shareable`, `none`, `container:ID`. */
@@ -121,6 +157,8 @@ export interface NamespaceModes {
 
 export type Propagation = "private" | "rprivate" | "shared" | "rshared" | "slave" | "rslave";
 
+export type Recursive = "disabled" | "writable" | "readonly";
+
 /** A mount as the volumes service resolved it. */
 export type ContainerMount =
   | {
@@ -130,5 +168,9 @@ export type ContainerMount =
       readonly target: string;
       readonly isReadOnly: boolean;
       readonly propagation: Propagation;
+      /** Of a volume: only this part of it. Absent: all. */
+      readonly subpath?: string;
+      /** Of a bind, see bind-recursive. Absent: what lies below comes too, as read-only as the bind. */
+      readonly recursive?: Recursive;
     }
   | { readonly kind: "tmpfs"; readonly target: string; readonly options: readonly string[] };

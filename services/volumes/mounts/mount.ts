@@ -2,6 +2,8 @@ import { isAbsolute, posix } from "node:path";
 import { CtlError } from "../../kit/errors.ts";
 import { parseVolumeName, type StringMap, type VolumeName } from "../volume.ts";
 import { type Propagation, parsePropagation } from "./propagation.ts";
+import { parseRecursion, type Recursion } from "./recursion.ts";
+import { parseSubpath } from "./subpath.ts";
 import { parseTmpfsOptions } from "./tmpfs-options.ts";
 
 /** A mount as it is asked for, before anything in it has been looked at. */
@@ -18,6 +20,8 @@ export interface MountInput {
   readonly labels: StringMap;
   readonly tmpfsOptions: readonly string[];
   readonly isFromImage: boolean;
+  readonly subpath: string;
+  readonly recursive: string;
 }
 
 interface AnyMount {
@@ -33,6 +37,7 @@ export interface BindMount extends AnyMount {
   readonly propagation: Propagation;
   /** A missing source is made as a directory. */
   readonly createSource: boolean;
+  readonly recursion: Recursion;
 }
 
 export interface VolumeMount extends AnyMount {
@@ -40,6 +45,8 @@ export interface VolumeMount extends AnyMount {
   /** Undefined: a volume of the holder's own, without a name. */
   readonly name: VolumeName | undefined;
   readonly noCopy: boolean;
+  /** Only this part of the volume, relative and clean; empty: all of it. */
+  readonly subpath: string;
   /** Undefined: the driver that the volume has; `local` for a new one. */
   readonly driver: string | undefined;
   readonly driverOptions: StringMap;
@@ -57,7 +64,7 @@ export type Mount = BindMount | VolumeMount | TmpfsMount;
 /**
  * All mounts of a container, in the order given; a VOLUME of the image where the caller mounts something is left out.
  * Throws INVALID_ARGUMENT MOUNT_TARGET_INVALID, MOUNT_TARGET_DUPLICATE, BIND_SOURCE_INVALID, PROPAGATION_INVALID,
- * TMPFS_OPTION_INVALID, VOLUME_NAME_INVALID.
+ * RECURSION_INVALID, SUBPATH_INVALID, TMPFS_OPTION_INVALID, VOLUME_NAME_INVALID.
  */
 export function parseMounts(inputs: readonly MountInput[]): Mount[] {
   const asked = inputs.map((input) => ({ input, target: parseTarget(input.target) }));
@@ -84,6 +91,7 @@ function parseMount(input: MountInput, target: string): Mount {
         source: parseSource(input.source),
         propagation: parsePropagation(input.propagation),
         createSource: input.createSource,
+        recursion: parseRecursion(input.recursive),
       };
     case "tmpfs":
       return { ...common, kind: "tmpfs", options: parseTmpfsOptions(input.tmpfsOptions) };
@@ -92,7 +100,9 @@ function parseMount(input: MountInput, target: string): Mount {
         ...common,
         kind: "volume",
         name: input.source === "" ? undefined : parseVolumeName(input.source),
-        noCopy: input.noCopy,
+        // what the image has belongs into the whole volume
+        noCopy: input.noCopy || input.subpath !== "",
+        subpath: parseSubpath(input.subpath),
         driver: input.driver === "" ? undefined : input.driver,
         driverOptions: input.driverOptions,
         labels: input.labels,

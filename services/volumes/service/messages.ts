@@ -63,7 +63,9 @@ export function mountMessage(mount: ResolvedMount): ResolvedMountMessage {
   switch (mount.kind) {
     case "bind": {
       const { source, propagation } = mount;
-      return ResolvedMountMessage.fromPartial({ type: MountType.BIND, source, target, readOnly, propagation });
+      const recursive = mount.recursion === "enabled" ? "" : mount.recursion;
+      const type = MountType.BIND;
+      return ResolvedMountMessage.fromPartial({ type, source, target, readOnly, propagation, recursive });
     }
     case "tmpfs":
       return ResolvedMountMessage.fromPartial({
@@ -73,9 +75,9 @@ export function mountMessage(mount: ResolvedMount): ResolvedMountMessage {
         tmpfsOptions: [...mount.options],
       });
     case "volume": {
-      const { name, driver, source, needsCopyUp } = mount;
+      const { name, driver, source, needsCopyUp, subpath } = mount;
       const type = MountType.VOLUME;
-      return ResolvedMountMessage.fromPartial({ type, name, driver, source, target, readOnly, needsCopyUp });
+      return ResolvedMountMessage.fromPartial({ type, name, driver, source, target, readOnly, needsCopyUp, subpath });
     }
     default:
       return mount satisfies never;

@@ -183,6 +183,8 @@ describe("the volumes service", () => {
         readOnly: false,
         needsCopyUp: false,
         tmpfsOptions: [],
+        subpath: "",
+        recursive: "",
       };
       const source = dataDirectory(lab, "data");
       const named = { ...empty, name: "data", driver: "local", source, readOnly: true, needsCopyUp: true };

@@ -32,7 +32,7 @@ describe("a container's description from flags", () => {
 
   it("has every flag in its field", () => {
     const spec = build(
-      ..."--name web -e A=1 -e HERE -e GONE -w /srv -u 1:2 --group-add audio --hostname h --domainname d".split(" "),
+      ..."--name web -e A=1 -e HERE -e GONE -w /srv -u 1:2 --group-add audio --domainname d".split(" "),
       ..."--init -i -t --stop-signal INT --stop-timeout 3 --restart on-failure:2 -m 64m --memory-swap -1".split(" "),
       ..."--cpus 1.5 -c 512 --cpuset-cpus 0-1 --cpu-period 1000 --cpu-quota 500 --pids-limit 9".split(" "),
       ..."--cap-add NET_ADMIN --cap-drop ALL --privileged --read-only --shm-size 1m --sysctl a.b=1".split(" "),
@@ -47,7 +47,6 @@ describe("a container's description from flags", () => {
       workingDir: "/srv",
       user: "1:2",
       groups: ["audio"],
-      hostname: "h",
       domainname: "d",
       init: true,
       openStdin: true,
@@ -89,6 +88,57 @@ describe("a container's description from flags", () => {
       pidsLimit: 9,
     });
     expect(spec.mounts.map((mount) => mount.target)).to.deep.equal(["/v", "/m", "/t"]);
+  });
+
+  it("has the flags of devices, limits and other containers in their fields too", () => {
+    const spec = build(
+      ..."--hostname h --userns host --runtime runc --cgroup-parent /mine --volumes-from data:ro --link db:sql".split(
+        " ",
+      ),
+      ..."--device vendor.com/net=eth0 --gpus all --memory-swappiness 7 --blkio-weight 20 --isolation default".split(
+        " ",
+      ),
+      ..."--blkio-weight-device /dev/a:30 --device-read-bps /dev/a:1mb --device-write-iops /dev/a:9".split(" "),
+      ..."--cpu-rt-period 1000 --cpu-rt-runtime 500 --volume-driver local -v data:/d --disable-content-trust".split(
+        " ",
+      ),
+      ...["--device-cgroup-rule", "c 42:* rwm", "--uts", "private", "x"],
+    );
+    expect(spec).to.deep.include({
+      ...{ hostname: "h", usernsMode: "host", runtime: "runc", cgroupParent: "/mine", utsMode: "" },
+      ...{ volumesFrom: ["data:ro"], links: ["db:sql"], cdiDevices: ["vendor.com/net=eth0"], devices: [] },
+      deviceCgroupRules: ["c 42:* rwm"],
+      deviceRequests: [{ driver: "", count: -1, deviceIds: [], capabilities: [{ values: ["gpu"] }], options: {} }],
+    });
+    expect(spec.resources).to.deep.include({
+      ...{ memorySwappiness: 7, blkioWeight: 20, cpuRealtimePeriodUs: 1000, cpuRealtimeRuntimeUs: 500 },
+      blkioWeightDevice: [{ path: "/dev/a", value: 30 }],
+      blkioReadBps: [{ path: "/dev/a", value: 1 << 20 }],
+      blkioWriteIops: [{ path: "/dev/a", value: 9 }],
+    });
+    expect(spec.mounts[0]).to.include({ source: "data", driver: "local" });
+  });
+
+  it("refuses flags that exclude each other, with Docker's words", () => {
+    const why = (...flags: string[]) => refused("FLAGS_CONFLICT", () => build(...flags, "x")).why;
+    expect(why("--rm", "--restart", "always")).to.equal("conflicting options: cannot specify both --restart and --rm");
+    expect(why("--uts", "host", "-h", "box")).to.equal("conflicting options: hostname and the UTS mode");
+    expect(why("--link", "db", "--network", "host")).to.include("host type networking can't be used with links");
+    expect(why("-v", "/a:/x", "--tmpfs", "/x")).to.equal("duplicate mount point: /x");
+  });
+
+  it("refuses flags that Docker has and this host has no use for, each with its reason", () => {
+    const why = (...flags: string[]) => refused("FLAG_UNSUPPORTED", () => build(...flags, "x")).why;
+    expect(why("--cpu-count", "2")).to.include("only supported on a Docker daemon running on windows");
+    expect(why("--kernel-memory", "64m")).to.include("no limit of kernel memory");
+    expect(why("--storage-opt", "size=1g")).to.include("pquota");
+    expect(why("--use-api-socket")).to.include("credentials");
+    expect(why("--disable-content-trust=false")).to.include("digest");
+    refused("ISOLATION_INVALID", () => build("--isolation", "hyperv", "x"));
+    for (const flag of ["--pid", "--ipc", "--uts", "--userns", "--cgroupns"]) {
+      refused("NAMESPACE_MODE_INVALID", () => build(flag, "elsewhere", "x"));
+    }
+    refused("NAMESPACE_MODE_INVALID", () => build("--uts", "container:db", "x"));
   });
 
   it("tells no entrypoint from an empty one", () => {

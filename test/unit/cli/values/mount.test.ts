@@ -22,7 +22,10 @@ describe("a mount by -v", () => {
     expect(volume("/host:/data:rshared,ro")).to.include({ propagation: "rshared", readOnly: true });
     expect(volume("name:/data:nocopy,z")).to.include({ noCopy: true });
     expect(volume("/host:/data/:rw").target).to.equal("/data");
-    for (const given of ["/host:/data:nocopy", "name:/data:rshared", "name:/data:fast"])
+    expect(volume("/host:/data:Z,consistent")).to.include({ readOnly: false, propagation: "" });
+    for (const given of ["/host:/data:nocopy", "name:/data:rshared", "name:/data:fast", "/host:/data:idmap"])
+      refused("MOUNT_INVALID", () => volume(given));
+    for (const given of ["/host:/data:ro,rw", "/host:/data:z,Z", "/host:/data:slave,shared"])
       refused("MOUNT_INVALID", () => volume(given));
   });
 
@@ -56,6 +59,23 @@ describe("a mount by --mount", () => {
       "size=67108864",
       "mode=1777",
     ]);
+  });
+
+  it("binds with or without what lies below, and mounts a part of a volume", () => {
+    const bind = "type=bind,source=/a,target=/b";
+    expect(parseMount(bind).recursive).to.equal("");
+    expect(parseMount(`${bind},bind-recursive=enabled`).recursive).to.equal("");
+    expect(parseMount(`${bind},bind-recursive=disabled`).recursive).to.equal("disabled");
+    expect(parseMount(`${bind},bind-nonrecursive`).recursive).to.equal("disabled");
+    expect(parseMount(`${bind},readonly,bind-recursive=writable`).recursive).to.equal("writable");
+    expect(parseMount(`${bind},ro,bind-propagation=rprivate,bind-recursive=readonly`).recursive).to.equal("readonly");
+    expect(parseMount("source=v,target=/b,volume-subpath=x/y").subpath).to.equal("x/y");
+    const why = (given: string) => refused("MOUNT_INVALID", () => parseMount(given)).why;
+    expect(why(`${bind},bind-recursive=writable`)).to.include("requires 'readonly'");
+    expect(why(`${bind},ro,bind-recursive=readonly`)).to.include("requires 'bind-propagation=rprivate'");
+    expect(why(`${bind},bind-recursive=all`)).to.include('must be "enabled", "disabled", "writable", or "readonly"');
+    expect(why(`${bind},volume-subpath=x`)).to.include("cannot mix 'volume-subpath' with mount type 'bind'");
+    expect(why("type=image,source=a,target=/b")).to.equal('mount type "image" is not supported');
   });
 
   it("knows its type wherever it is said", () => {

@@ -92,11 +92,12 @@ describe("the flags' grammars", () => {
   });
 
   it("read devices with their own path and permissions", () => {
-    const fuse = { hostPath: "/dev/fuse", containerPath: "/dev/fuse" };
+    const fuse = { kind: "node", hostPath: "/dev/fuse", containerPath: "/dev/fuse" };
     expect(parseDevice("/dev/fuse")).to.deep.equal({ ...fuse, permissions: "rwm" });
     expect(parseDevice("/dev/fuse:r")).to.deep.equal({ ...fuse, permissions: "r" });
     expect(parseDevice("/dev/fuse:/dev/x:rw")).to.deep.equal({ ...fuse, containerPath: "/dev/x", permissions: "rw" });
-    for (const given of ["fuse", "/dev/a:/dev/b:rx", "/dev/a:/b:r:w"])
+    expect(parseDevice("vendor.com/net=eth0")).to.deep.equal({ kind: "cdi", name: "vendor.com/net=eth0" });
+    for (const given of ["fuse", "/dev/a:/dev/b:rx", "/dev/a:/b:r:w", "vendor.com/net", "vendor.com/=a"])
       refused("DEVICE_INVALID", () => parseDevice(given));
   });
 

@@ -179,9 +179,13 @@ describe("security options", () => {
   it("are Docker's, with = or the older colon", () => {
     expect(parseSecurityOptions(["no-new-privileges:true", "seccomp=unconfined", "apparmor=mine"])).to.deep.equal({
       ...{ noNewPrivileges: true, seccomp: { kind: "unconfined" }, apparmor: "mine", systemPathsUnconfined: false },
+      hasWritableCgroups: false,
     });
     expect(parseSecurityOptions(["no-new-privileges"]).noNewPrivileges).to.equal(true);
-    for (const option of ["nope", "no-new-privileges=maybe", "systempaths=all"]) {
+    expect(parseSecurityOptions(["writable-cgroups=true", "label=type:svirt_t", "label:disable"])).to.include({
+      hasWritableCgroups: true,
+    });
+    for (const option of ["nope", "no-new-privileges=maybe", "systempaths=all", "label=pretty", "writable-cgroups=x"]) {
       expect(() => parseSecurityOptions([option]))
         .to.throw()
         .with.property("reason", "SECURITY_OPTION_INVALID");

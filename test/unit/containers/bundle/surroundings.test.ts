@@ -6,7 +6,8 @@ import { sysctlsOf } from "../../../../services/containers/bundle/sysctls.ts";
 import type { ContainerMount } from "../../../../services/containers/spec/spec.ts";
 
 const FACTS: MountFacts = {
-  ...{ privileged: false, ipc: "private", joinedShmPath: undefined, shmSizeBytes: 0, readOnlyRootfs: false },
+  ...{ privileged: false, ipc: "private", sharedShmPath: undefined, shmSizeBytes: 0, readOnlyRootfs: false },
+  ...{ hasWritableCgroups: false, hasRecursiveReadOnly: true, files: new Set(["/file"]) },
   ...{ hostFiles: { hosts: "/b/hosts", hostname: "/b/hostname", resolvConf: "/b/resolv.conf" }, initPath: undefined },
 };
 const bind = (source: string, target: string): ContainerMount => ({
@@ -31,6 +32,21 @@ describe("mounts", () => {
     expect(tmpfs?.options).to.deep.equal(["nosuid", "nodev", "exec", "size=1m", "ro"]);
   });
 
+  it("are read-only all the way down, where the caller does not say otherwise and the kernel can", () => {
+    const options = (mount: Partial<ContainerMount>, facts: Partial<MountFacts> = {}) =>
+      mountsOf([{ ...bind("/x", "/m"), isReadOnly: true, ...mount } as ContainerMount], { ...FACTS, ...facts }).find(
+        ({ destination }) => destination === "/m",
+      )?.options;
+    expect(options({})).to.deep.equal(["rbind", "rprivate", "ro", "rro"]);
+    expect(options({}, { hasRecursiveReadOnly: false })).to.deep.equal(["rbind", "rprivate", "ro"]);
+    expect(options({ recursive: "writable" })).to.deep.equal(["rbind", "rprivate", "ro"]);
+    expect(options({ recursive: "disabled" })).to.deep.equal(["bind", "private", "ro"]);
+    expect(options({ source: "/file" })).to.deep.equal(["rbind", "rprivate", "ro"]);
+    expect(() => options({ recursive: "readonly" }, { hasRecursiveReadOnly: false }))
+      .to.throw()
+      .with.property("reason", "RECURSIVE_READONLY_UNAVAILABLE");
+  });
+
   it("refuse the same target twice, the root, and what is not absolute", () => {
     const of =
       (...targets: string[]) =>
@@ -49,7 +65,11 @@ describe("namespaces", () => {
   const facts = {
     netnsPath: "/run/netns/x",
     isCgroupV2: true,
-    pidOf: (name: string) => (name === "db" ? 42 : undefined),
+    joined: new Map([
+      ["db", { pid: 42, shmPath: "/b/mounts/shm" }],
+      ["own", { pid: 43, shmPath: undefined }],
+      ["ended", { pid: undefined, shmPath: undefined }],
+    ]),
   };
   const of = (modes: Partial<Record<"ipc" | "pid" | "uts" | "cgroup", string>>, more = {}) =>
     namespacesOf({ ipc: "", pid: "", uts: "", cgroup: "", ...modes }, { ...facts, ...more }).namespaces.map(
@@ -65,9 +85,12 @@ describe("namespaces", () => {
     expect(of({ pid: "host", ipc: "container:db" }))
       .to.include("ipc:/proc/42/ns/ipc")
       .and.not.include("pid");
-    expect(() => of({ pid: "container:web" }))
+    expect(() => of({ pid: "container:ended" }))
       .to.throw()
       .with.property("reason", "NAMESPACE_CONTAINER_NOT_RUNNING");
+    expect(() => of({ ipc: "container:own" }))
+      .to.throw()
+      .with.property("reason", "NAMESPACE_NOT_SHAREABLE");
     expect(() => of({ uts: "container:db" }))
       .to.throw()
       .with.property("reason", "NAMESPACE_INVALID");

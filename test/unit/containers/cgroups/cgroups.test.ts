@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { cgroupLayout, directoriesOf } from "../../../../services/containers/cgroups/layout.ts";
 import { linuxResources } from "../../../../services/containers/cgroups/limits.ts";
 import { containerCgroups } from "../../../../services/containers/cgroups/placement.ts";
-import { isContainerId } from "../../../../services/containers/spec/spec.ts";
+import { isContainerId, type Resources } from "../../../../services/containers/spec/spec.ts";
 import { parseMountinfo } from "../../../../services/kit/linux/mountinfo.ts";
 
 const V2 = `20 1 8:1 / / rw - ext4 /dev/sda1 rw
@@ -41,6 +41,13 @@ const FACTS = {
   hasCpuQuota: true,
   hasCpuset: true,
   hasBlkioWeight: true,
+  ...{
+    hasBlkioWeightDevice: true,
+    hasBlkioThrottle: true,
+    hasSwappiness: true,
+    hasOomControl: true,
+    hasCpuRealtime: true,
+  },
 };
 
 describe("the layout of cgroups", () => {
@@ -90,7 +97,7 @@ describe("a container's cgroups", () => {
 });
 
 describe("limits", () => {
-  const of = (parts: Partial<typeof NO_LIMITS>, facts = {}) =>
+  const of = (parts: Partial<Resources>, facts = {}) =>
     linuxResources({ ...NO_LIMITS, ...parts }, { ...FACTS, ...facts });
   const MB = 1024 * 1024;
 
@@ -117,9 +124,56 @@ describe("limits", () => {
     expect(warnings).to.have.length(2);
   });
 
+  it("bound single devices by their numbers, and what only v1 or real-time kernels have", () => {
+    const device = { path: "/dev/null", value: 9 };
+    const asked = {
+      ...{ blkioReadBps: [device], blkioWriteIops: [device], blkioWeightDevice: [{ path: "/dev/null", value: 20 }] },
+      ...{
+        memorySwappiness: 0,
+        oomKillDisable: true,
+        memoryBytes: 64 * MB,
+        cpuRealtimeRuntimeUs: 5,
+        cpuRealtimePeriodUs: 9,
+      },
+    };
+    const numbers = { major: 1, minor: 3 };
+    expect(of(asked)).to.deep.equal({
+      resources: {
+        memory: { limit: 64 * MB, swap: 128 * MB, disableOOMKiller: true, swappiness: 0 },
+        cpu: { realtimePeriod: 9, realtimeRuntime: 5 },
+        blockIO: {
+          weightDevice: [{ ...numbers, weight: 20 }],
+          throttleReadBpsDevice: [{ ...numbers, rate: 9 }],
+          throttleWriteIOPSDevice: [{ ...numbers, rate: 9 }],
+        },
+      },
+      warnings: [],
+    });
+    const lacking = {
+      hasBlkioThrottle: false,
+      hasBlkioWeightDevice: false,
+      hasSwappiness: false,
+      hasOomControl: false,
+    };
+    const { warnings, resources } = of({ ...asked, cpuRealtimeRuntimeUs: 0, cpuRealtimePeriodUs: 0 }, lacking);
+    expect(resources).to.deep.equal({ memory: { limit: 64 * MB, swap: 128 * MB } });
+    expect(warnings).to.have.length(5);
+    expect(of({ oomKillDisable: true }).warnings.join()).to.include("no memory limit is set");
+    expect(() => of(asked, { hasCpuRealtime: false }))
+      .to.throw()
+      .with.property("reason", "LIMIT_UNAVAILABLE");
+    expect(() => of({ blkioReadBps: [{ path: "/dev/nothing", value: 1 }] }))
+      .to.throw()
+      .with.property("reason", "LIMIT_DEVICE_MISSING");
+  });
+
   it("refuse what makes no sense", () => {
-    const refused: Partial<typeof NO_LIMITS>[] = [
+    const refused: Partial<Resources>[] = [
       { memoryBytes: 1 },
+      { blkioWeight: 9 },
+      { blkioWeightDevice: [{ path: "/dev/null", value: 1001 }] },
+      { memorySwappiness: 101 },
+      { cpuRealtimeRuntimeUs: 9, cpuRealtimePeriodUs: 5 },
       { memorySwapBytes: 64 * MB },
       { memoryBytes: 64 * MB, memorySwapBytes: 32 * MB },
       { memoryBytes: 64 * MB, memoryReservationBytes: 65 * MB },

@@ -12,6 +12,13 @@ const MB = 1024 * 1024;
 const FACTS: LimitFacts = {
   ...{ cpus: 4, hasMemory: true, hasSwap: true, hasPids: true },
   ...{ hasCpuQuota: true, hasCpuset: true, hasBlkioWeight: true },
+  ...{
+    hasBlkioWeightDevice: true,
+    hasBlkioThrottle: true,
+    hasSwappiness: true,
+    hasOomControl: true,
+    hasCpuRealtime: true,
+  },
 };
 const NONE: Resources = {
   ...{ memoryBytes: 0, memorySwapBytes: 0, memoryReservationBytes: 0, nanoCpus: 0, cpuShares: 0, cpuPeriodUs: 0 },

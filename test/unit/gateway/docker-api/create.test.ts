@@ -10,6 +10,21 @@ import { CONTAINER_ID, nginx, nginxImage } from "./specimens.ts";
 
 const spec = (body: object) => containerSpec("web", "", createBody.parse(body));
 
+const RATES = [{ Path: "/dev/sda", Rate: 9 }];
+const LIMITS = {
+  ...{ BlkioDeviceReadBps: RATES, BlkioDeviceWriteBps: RATES, BlkioDeviceReadIOps: RATES, BlkioDeviceWriteIOps: RATES },
+  ...{ BlkioWeightDevice: [{ Path: "/dev/sda", Weight: 20 }], MemorySwappiness: 0 },
+  ...{ CpuRealtimePeriod: 9, CpuRealtimeRuntime: 5, CgroupParent: "/mine", DeviceCgroupRules: ["c 1:3 r"] },
+};
+const OTHERS = {
+  ...{ VolumesFrom: ["data:ro"], Links: ["/db:/web/sql"], Runtime: "crun", UsernsMode: "host", VolumeDriver: "" },
+  ...{ MaskedPaths: [], ReadonlyPaths: [] },
+  DeviceRequests: [
+    { Driver: "cdi", Count: 0, DeviceIDs: ["a.b/c=d"], Capabilities: null, Options: null },
+    { Driver: "", Count: -1, DeviceIDs: null, Capabilities: [["gpu"]], Options: {} },
+  ],
+};
+
 describe("the Docker API's create", () => {
   it("asks for the container and answers its id and warnings", async () => {
     const asked: CreateContainerRequest[] = [];
@@ -142,6 +157,8 @@ describe("the Docker API's create", () => {
       Dns: ["1.1.1.1"],
       Sysctls: { "net.core.somaxconn": "1" },
       Init: true,
+      ...LIMITS,
+      ...OTHERS,
     };
     const shown = hostConfig(nginx({ spec: spec({ Image: "nginx", HostConfig }) }));
     expect(shown).to.deep.include(HostConfig);
@@ -165,7 +182,9 @@ describe("the Docker API's create", () => {
     expect(host({ Binds: ["/a:/b:wat"] })).to.throw(CtlError, "invalid mode: wat");
     expect(host({ Mounts: [{ Type: "npipe", Target: "/x" }] })).to.throw(CtlError, 'type "npipe": mount type unknown');
     expect(host({ PortBindings: { "x/tcp": [] } })).to.throw(CtlError, "invalid port specification");
-    expect(host({ VolumesFrom: ["other"] })).to.throw(CtlError, "HostConfig.VolumesFrom is not supported");
-    expect(host({ DeviceRequests: [{ Driver: "nvidia" }] })).to.throw(CtlError, "DeviceRequests");
+    expect(host({ Links: ["a:b:c"] })).to.throw(CtlError, "bad format for links");
+    expect(host({ Isolation: "hyperv" })).to.throw(CtlError, "linux only supports 'default'");
+    expect(host({ StorageOpt: { size: "1g" } })).to.throw(CtlError, "pquota");
+    expect(host({ MaskedPaths: ["/proc/kcore"] })).to.throw(CtlError, "MaskedPaths");
   });
 });

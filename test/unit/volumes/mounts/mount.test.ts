@@ -15,6 +15,8 @@ function input(more: Partial<MountInput>): MountInput {
     labels: {},
     tmpfsOptions: [],
     isFromImage: false,
+    subpath: "",
+    recursive: "",
     ...more,
   };
 }
