@@ -5,7 +5,14 @@ import { type Page, pageOf } from "../kit/grpc/page.ts";
 import { findContainer } from "./find.ts";
 import { shownHealth } from "./health/verdict.ts";
 import { type ContainerState, isUp } from "./lifecycle.ts";
-import { createdUsOf, type ListedRow, type ListedVersion, listedRows, listedVersions } from "./store/listing.ts";
+import {
+  createdUsOf,
+  type ListedRow,
+  type ListedVersion,
+  listedRows,
+  listedVersions,
+  oldestOf,
+} from "./store/listing.ts";
 
 /** Docker's states as `--filter status=` spells them. */
 const STATES = ["created", "running", "paused", "restarting", "removing", "exited", "dead"] as const;
@@ -70,7 +77,10 @@ export async function listContainers(
   const listed = await listedVersions(deps.db, deps.node, range);
   const matching = isFiltered ? await matchingRows(listed, filters, deps) : listed;
   const wanted = wish.last > 0 ? matching.slice(0, wish.last) : matching;
-  return pageOf(wanted, page, (row) => [String(row.created_us), row.id]);
+  // asked only where another page follows: for each row it would cost as much as the rest of a list of thousands
+  const ids = wanted.length > page.size ? wanted.slice(0, page.size).map((one) => one.id) : [];
+  const last = await oldestOf(deps.db, ids);
+  return pageOf(wanted, page, () => [String(last?.us ?? 0), last?.id ?? ""]);
 }
 
 async function matchingRows(

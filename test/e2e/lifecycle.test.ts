@@ -1,4 +1,6 @@
 import { expect } from "chai";
+import { ContainersService, ListContainersRequest } from "#proto/ctl/containers/v1/containers.ts";
+import { Channel } from "../../cli/grpc/channel.ts";
 import { eventually } from "../lab/eventually.ts";
 import { file, tar } from "../lab/tar.ts";
 import { sharedEngine } from "./engine.ts";
@@ -153,6 +155,20 @@ describe("a container's life", () => {
       expect((await engine.ok("ps", "--format", "{{.Names}} {{.Status}}")).split("\n")[0]).to.match(
         /^site .*\(Paused\)$/,
       );
+    });
+
+    it("page by page, also when some of a page are removed meanwhile", async () => {
+      for (let number = 1; number <= 7; number++) await engine.ok("create", "--name", `box-${number}`, "busybox");
+      using channel = await Channel.open({ path: engine.daemon.socket });
+      const seen: string[] = [];
+      for (let pageToken: string | undefined = ""; pageToken !== undefined; ) {
+        const request = ListContainersRequest.fromPartial({ all: true, pageSize: 3, pageToken });
+        const page = await channel.unary(ContainersService.listContainers, request);
+        seen.push(...page.containers.map(({ name }) => name));
+        if (seen.length === 3) await engine.ok("rm", "box-5"); // the one at which the next page begins
+        pageToken = page.nextPageToken === "" ? undefined : page.nextPageToken;
+      }
+      expect(seen).to.deep.equal(["box-7", "box-6", "box-5", "box-4", "box-3", "box-2", "box-1"]);
     });
 
     it("as a template or as JSON", async () => {

@@ -11,6 +11,7 @@ export interface ListedRow extends ListedVersion {
   readonly image: string;
   readonly image_id: string;
   /** Microseconds since 1970. */
+  readonly created_us: number;
   readonly started_us: number | null;
   readonly finished_us: number | null;
   readonly exit_code: number | null;
@@ -38,22 +39,21 @@ export interface ListRange {
 export interface ListedVersion {
   readonly id: string;
   readonly version: string;
-  readonly created_us: number;
 }
 
 /** Newest first: which there are, and in which version. */
 export async function listedVersions(db: Db, node: string, range: ListRange): Promise<ListedVersion[]> {
   const { states, label, after, limit } = range;
   const { rows } = await db.query<ListedVersion>(
-    `select * from (
-       select c.id, concat(c.xmin, h.status) as version, (extract(epoch from c.created_at) * 1000000)::float8 as created_us
-         from containers c left join health h on h.container_id = c.id
-        where c.node = $1
-          and ($2::text[] is null or c.state = any($2))
-          and ($3::text[] is null or c.labels ?& $3)
-          and ($4::jsonb[] is null or c.labels @> all($4))) listed
-      where $5::float8 is null or created_us < $5 or (created_us = $5 and id > $6)
-      order by created_us desc, id limit $7`,
+    `select c.id, concat(c.xmin, h.status) as version
+       from containers c left join health h on h.container_id = c.id
+      where c.node = $1
+        and ($2::text[] is null or c.state = any($2))
+        and ($3::text[] is null or c.labels ?& $3)
+        and ($4::jsonb[] is null or c.labels @> all($4))
+        and ($5::float8 is null or (extract(epoch from c.created_at) * 1000000)::float8 < $5
+             or ((extract(epoch from c.created_at) * 1000000)::float8 = $5 and c.id > $6))
+      order by c.created_at desc, c.id limit $7`,
     [
       node,
       states ?? null,
@@ -89,6 +89,17 @@ export async function createdUsOf(db: Db, id: string): Promise<number | undefine
     [id],
   );
   return rows[0]?.us;
+}
+
+/** Where a list goes on behind these: at the last of them that is still there. */
+export async function oldestOf(db: Db, ids: readonly string[]): Promise<{ us: number; id: string } | undefined> {
+  if (ids.length === 0) return undefined;
+  const { rows } = await db.query<{ us: number; id: string }>(
+    `select id, (extract(epoch from created_at) * 1000000)::float8 as us from containers where id = any($1)
+      order by created_at, id desc limit 1`,
+    [ids],
+  );
+  return rows[0];
 }
 
 /** What containers' roots are made of. */
