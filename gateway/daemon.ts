@@ -14,6 +14,7 @@ import { createLog, type Logger } from "../services/kit/telemetry/log.ts";
 import { startTelemetry } from "../services/kit/telemetry/start.ts";
 import { followExits } from "./after-exit.ts";
 import { type Addresses, connectServices } from "./clients.ts";
+import { linkDockerSocket } from "./docker-socket.ts";
 import { adoptForEver } from "./operations/adopt.ts";
 import type { Operations } from "./operations/operation.ts";
 import { keepOwner, newOwner } from "./operations/owner.ts";
@@ -178,6 +179,8 @@ async function serveUntilStopped({ config, reread, db, log, stop, services }: Se
       services: (signal) => replicasOf(services, signal),
     },
   });
+  const dockerSocket = config["docker-socket"];
+  await using _link = dockerSocket === "" ? undefined : await linkDockerSocket(dockerSocket, socket);
   log.info({ address: socket }, "ctld ready");
   using _trim = trimWhenIdle();
   await tellSystemd(processSource().env, log);

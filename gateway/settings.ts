@@ -35,6 +35,10 @@ export const gatewaySettings = {
   "volumes-addr": { schema: addresses, help: "where the volumes service runs" },
   scale: { schema: scale, help: "replicas to supervise: images=2,networks=2" },
   group: { schema: z.string().default("ctl"), help: "its members may use the socket: they are root on this host" },
+  "docker-socket": {
+    schema: z.string().default(""),
+    help: "a link to the socket for Docker's clients, /run/docker.sock; empty: none",
+  },
   registries: {
     schema: z
       .record(z.string(), z.looseObject({ mirrors: z.array(z.looseObject({ url: z.string() })).optional() }))

@@ -27,6 +27,7 @@ const EXCEPTIONS: Readonly<Record<string, DockerAnswer>> = {
   },
   API_VERSION_UNSUPPORTED: { message: why },
   REQUEST_INVALID: { message: why },
+  PLUGIN_NOT_FOUND: { message: why },
   BODY_TOO_LARGE: { status: 413, message: why },
   NOT_SERVED: { message: why },
 

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { parse } from "yaml";
 
 /**
- * Writes fields.txt anew from the OpenAPI description of Docker's Engine API: of each answer that is JSON its fields,
- * their types and whether they may be null. Facts only: neither texts nor examples.
+ * Writes fields.txt anew from the OpenAPI description of Docker's Engine API: every endpoint, and of each answer
+ * that is JSON its fields, their types and whether they may be null. Facts only: neither texts nor examples.
  *
  *   node test/api-reference/derive.ts PATH/TO/docker-engine-api.yaml
  */
@@ -36,15 +36,14 @@ const DEEPEST = 8;
 
 async function main([path = ""]: readonly string[]): Promise<void> {
   const description: Description = parse(await readFile(path, "utf8"));
-  const lines = Object.entries(description.paths)
-    .filter(([url]) => !UNSERVED.test(url) || url === "/build/prune")
-    .flatMap(([url, operations]) =>
-      Object.entries(operations).flatMap(([method, { responses }]) => {
-        const schema = (responses["200"] ?? responses["201"])?.schema;
-        const fields = schema === undefined ? [] : [...fieldsOf(schema, "", description, [])];
-        return fields.length === 0 ? [] : [`${method.toUpperCase()} ${url}`, ...fields.map((field) => `  ${field}`)];
-      }),
-    );
+  const lines = Object.entries(description.paths).flatMap(([url, operations]) =>
+    Object.entries(operations).flatMap(([method, { responses }]) => {
+      const schema = (responses["200"] ?? responses["201"])?.schema;
+      const isServed = !UNSERVED.test(url) || url === "/build/prune";
+      const fields = schema === undefined || !isServed ? [] : [...fieldsOf(schema, "", description, [])];
+      return [`${method.toUpperCase()} ${url}`, ...fields.map((field) => `  ${field}`)];
+    }),
+  );
   await writeFile(join(import.meta.dirname, "fields.txt"), `${lines.join("\n")}\n`);
 }
 

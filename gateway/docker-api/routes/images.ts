@@ -51,6 +51,10 @@ function readers(deps: DockerApiDeps): Readonly<Record<string, ImageAction>> {
       return json(reply, imageInspect(await inspectImage(name, deps, request.call), request.apiVersion));
     },
     history: async (name, request, reply) => json(reply, imageHistory(await inspectImage(name, deps, request.call))),
+    attestations: async (name, request, reply) => {
+      await inspectImage(name, deps, request.call);
+      return json(reply, []); // a pull keeps none of them
+    },
     get: async () => notServed("docker save"),
   };
 }

@@ -8,6 +8,9 @@ const SWARM = ["/swarm", "/services", "/tasks", "/nodes", "/secrets", "/configs"
 const MISSING = [
   ["POST", "/build", "docker build"],
   ["POST", "/build/cancel", "docker builder"],
+  ["GET", "/plugins/privileges", "docker plugin install"],
+  ["POST", "/plugins/pull", "docker plugin install"],
+  ["POST", "/plugins/create", "docker plugin create"],
   ["POST", "/session", "BuildKit"],
   ["POST", "/grpc", "BuildKit"],
   ["POST", "/commit", "docker commit"],
@@ -31,7 +34,7 @@ export function unservedRoutes(app: FastifyInstance): void {
   for (const prefix of SWARM) {
     for (const url of [prefix, `${prefix}/*`]) app.all(url, { config: { isStreaming: true } }, notASwarm);
   }
-  app.get("/plugins", (_request, reply) => reply.header("content-type", "application/json").send(Buffer.from("[]\n")));
+  pluginRoutes(app);
   // without a builder there is no cache of its; `docker system prune` clears it with the rest
   app.post("/build/prune", (_request, reply) => json(reply, { CachesDeleted: null, SpaceReclaimed: 0 }));
   for (const [method, url, feature] of MISSING) {
@@ -39,7 +42,21 @@ export function unservedRoutes(app: FastifyInstance): void {
   }
 }
 
-function notASwarm(): never {
+/** There are none, and so none of any name. */
+function pluginRoutes(app: FastifyInstance): void {
+  app.get("/plugins", (_request, reply) => json(reply, []));
+  app.all<{ Params: { "*": string } }>("/plugins/*", { config: { isStreaming: true } }, (request) => {
+    const name = request.params["*"].replace(/\/(json|enable|disable|upgrade|push|set)$/, "");
+    throw new CtlError("NOT_FOUND", {
+      reason: "PLUGIN_NOT_FOUND",
+      what: `find the plugin "${name}"`,
+      why: `plugin "${name}" not found`,
+    });
+  });
+}
+
+/** Throws UNAVAILABLE NOT_A_SWARM_MANAGER. */
+export function notASwarm(): never {
   throw new CtlError("UNAVAILABLE", {
     reason: "NOT_A_SWARM_MANAGER",
     what: "serve the request",

@@ -7,6 +7,7 @@ import { allPages } from "../pages.ts";
 import { filters, flag, type Query } from "../query.ts";
 import { goObject, goString, goStringMap } from "../translate/go-json.ts";
 import { volumeInspect } from "../translate/volume.ts";
+import { notASwarm } from "./unserved.ts";
 
 const VOLUME_FILTERS = ["dangling", "driver", "label", "name"] as const;
 
@@ -37,6 +38,8 @@ export function volumeRoutes(app: FastifyInstance, deps: DockerApiDeps): void {
     );
     return json(reply, volumeInspect(volume ?? Volume.fromPartial({})), 201);
   });
+  // only a swarm's volumes have anything that could change
+  app.put<ByName>("/volumes/*", () => notASwarm());
   app.delete<ByName>("/volumes/*", async (request, reply) => {
     const force = flag(request.query, "force");
     await deps.volumes.removeVolume({ ref: request.params["*"], force }, request.call);

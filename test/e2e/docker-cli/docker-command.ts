@@ -40,7 +40,7 @@ function versionOf(program: string): string {
 export function withEachClient(tests: (command: DockerCommand) => void): void {
   const clients = installedClients();
   if (clients.length === 0) throw new Error("there is no docker command: sh deploy/scripts/setup.sh test installs it");
-  const engine = sharedEngine({ images: ["busybox"] });
+  const engine = sharedEngine({ images: ["busybox"], env: { CTL_DOCKER_SOCKET: "/run/docker.sock" } });
   for (const client of clients) {
     describe(client.name, function () {
       this.timeout(60_000);

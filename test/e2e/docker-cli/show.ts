@@ -16,6 +16,10 @@ export function showsCtl({ engine, docker, ok, fails, inspect }: DockerCommand):
     expect(await ok("info", "--format", "{{.ContainersRunning}} {{.NCPU}}")).to.match(/^0 [1-9]/);
   });
 
+  it("finds ctl at /run/docker.sock, where the setting says so", async () => {
+    expect(await ok("-H", "unix:///run/docker.sock", "version", "-f", "{{.Server.Platform.Name}}")).to.equal("ctl");
+  });
+
   it("lists what ctl runs, with names, ports and states", async () => {
     await engine.ok("run", "-d", "--name", "web", "-p", "127.0.0.1:0:80", "--label", "a=b", "busybox", "sleep", "60");
     expect((await engine.ctl("run", "--name", "gone", "busybox", "sh", "-c", "exit 3")).exitCode).to.equal(3);

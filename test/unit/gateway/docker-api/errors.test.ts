@@ -24,6 +24,7 @@ const CASES: Readonly<Record<string, Case>> = {
   },
   API_VERSION_UNSUPPORTED: { code: "INVALID_ARGUMENT", why: "too old", status: 400, message: "too old" },
   REQUEST_INVALID: { code: "INVALID_ARGUMENT", why: "as it is", status: 400, message: "as it is" },
+  PLUGIN_NOT_FOUND: { code: "NOT_FOUND", why: 'plugin "x" not found', status: 404, message: 'plugin "x" not found' },
   BODY_TOO_LARGE: { code: "INVALID_ARGUMENT", why: "too large", status: 413, message: "too large" },
   NOT_SERVED: { code: "UNIMPLEMENTED", why: "not served", status: 501, message: "not served" },
   CONTAINER_NOT_FOUND: { code: "NOT_FOUND", status: 404, message: "No such container: web" },

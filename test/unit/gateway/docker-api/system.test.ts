@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import { InfoResponse, VersionResponse } from "#proto/ctl/gateway/v1/gateway.ts";
+import { readReference } from "../../../api-reference/reference.ts";
 import { served } from "./served.ts";
 
 const gateway = {
@@ -123,12 +124,28 @@ describe("the Docker API's system pages", () => {
     expect(json).to.have.deep.nested.property("RegistryConfig.Mirrors", ["http://127.0.0.1:5000"]);
   });
 
+  it("know every endpoint of Docker's description", async () => {
+    await using docker = await served({});
+    for (const endpoint of readReference().keys()) {
+      const [method = "", path = ""] = endpoint.split(" ");
+      const { json } = await docker.call(
+        method,
+        `/v1.56${path.replaceAll(/\{\w+\}/g, "x")}`,
+        ["POST", "PUT"].includes(method) ? {} : undefined,
+      );
+      expect(json, endpoint).not.to.deep.equal({ message: "page not found" });
+    }
+  });
+
   it("answer what does not exist, what is no swarm, and what is still to come, each in its way", async () => {
     await using docker = await served({});
     const missing = await docker.call("GET", "/v1.50/nothing/here");
     expect([missing.status, missing.json]).to.deep.equal([404, { message: "page not found" }]);
     const wrongMethod = await docker.call("PUT", "/v1.50/containers/json");
     expect([wrongMethod.status, wrongMethod.json]).to.deep.equal([404, { message: "page not found" }]);
+    expect((await docker.call("GET", "/plugins")).json).to.deep.equal([]);
+    expect((await docker.call("GET", "/plugins/a/b/json")).json).to.deep.equal({ message: 'plugin "a/b" not found' });
+    expect((await docker.call("PUT", "/volumes/x")).status).to.equal(503);
     for (const path of ["/swarm", "/services", "/services/x/logs", "/nodes", "/tasks", "/secrets", "/configs/create"]) {
       const swarm = await docker.call("GET", path);
       expect(swarm.status, path).to.equal(503);
