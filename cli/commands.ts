@@ -12,6 +12,9 @@ const containerInspect: Load = async () => (await import("./commands/inspect.ts"
 const create: Load = async () => (await import("./commands/create.ts")).create;
 const events: Load = async () => (await import("./commands/events.ts")).events;
 const exec: Load = async () => (await import("./commands/exec.ts")).exec;
+const execsInspect: Load = async () => (await import("./commands/inspect.ts")).inspectExecs;
+const execsKill: Load = async () => (await import("./commands/execs/kill.ts")).killExecs;
+const execsLs: Load = async () => (await import("./commands/execs/ls.ts")).listExecs;
 const imageInspect: Load = async () => (await import("./commands/inspect.ts")).inspectImages;
 const imageLs: Load = async () => (await import("./commands/image/ls.ts")).listImages;
 const imagePrune: Load = async () => (await import("./commands/image/prune.ts")).pruneImages;
@@ -125,6 +128,10 @@ export const GROUPS: Readonly<Record<string, Group>> = {
       update,
       wait,
     },
+  },
+  execs: {
+    summary: "Manage what is executed in containers",
+    commands: { inspect: execsInspect, kill: execsKill, list: execsLs, ls: execsLs },
   },
   image: {
     summary: "Manage images",

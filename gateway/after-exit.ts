@@ -14,6 +14,8 @@ import { removeState, startState } from "./operations/states.ts";
 
 const POLL_MS = 2_000;
 const AT_ONCE = 8;
+/** What waits for a client's return is asked about again after this. */
+const HELD_MS = 100;
 /** An action that failed is tried again with the poll after this long. */
 const RETRY_AFTER_MS = 1_000;
 
@@ -93,8 +95,13 @@ class ExitFollower {
 
   async #askOnce(): Promise<void> {
     try {
-      const { due } = await this.#clients.containers.listDue({}, { signal: this.#signal });
+      const { due, held } = await this.#clients.containers.listDue({}, { signal: this.#signal });
       for (const item of due) this.#begin(item);
+      if (held > 0)
+        void sleep(HELD_MS, this.#signal).then(
+          () => this.#ask(),
+          () => {},
+        );
     } catch (error) {
       if (!this.#signal.aborted) this.#log.debug({ err: error }, "what is due is not known");
     }

@@ -54,7 +54,8 @@ const ALLOWED = {
       "unpauseContainer",
     ] as const),
     ...(["waitContainer", "listContainers", "inspectContainer", "topContainer", "readLogs", "attach"] as const),
-    ...(["createExec", "exec", "inspectExec", "getRuntimeInfo"] as const),
+    ...(["createExec", "exec", "inspectExec", "listExecs", "signalExec", "getRuntimeInfo"] as const),
+    ...(["resizeContainer", "resizeExec"] as const),
   ),
 };
 

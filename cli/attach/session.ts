@@ -1,4 +1,5 @@
 import {
+  type AttachStarted,
   type ExitStatus,
   type OutputFrame,
   type OutputPosition,
@@ -13,11 +14,14 @@ export type SessionInput =
   | { readonly $case: "stdin"; readonly value: Buffer }
   | { readonly $case: "closeStdin"; readonly value: boolean }
   | { readonly $case: "resize"; readonly value: { readonly rows: number; readonly columns: number } }
-  | { readonly $case: "signal"; readonly value: string };
+  | { readonly $case: "signal"; readonly value: string }
+  /** We leave for good: we have all of it, or the process goes on without us. */
+  | { readonly $case: "detach"; readonly value: boolean };
 
 /** What comes out of it: `attached` or `started` first, `exit` last. */
 export type SessionEvent =
-  | { readonly $case: "attached" | "started" }
+  | { readonly $case: "attached"; readonly value: AttachStarted }
+  | { readonly $case: "started" }
   | { readonly $case: "output"; readonly value: OutputFrame }
   | { readonly $case: "exit"; readonly value: ExitStatus };
 
@@ -41,6 +45,9 @@ export interface SessionOptions {
   exitStatus(): Promise<ExitStatus | undefined>;
 }
 
+/** How long the daemon has to end a stream that we leave. */
+const LEAVE_MS = 2_000;
+
 /**
  * A process's output on ours until it ends, at the pace of whoever reads ours. When the stream breaks because a part
  * of the daemon restarts, it goes on where it was.
@@ -51,9 +58,12 @@ export class Session {
   /** How it ended; rejects with what the daemon or our own output failed with. */
   readonly ended: Promise<ExitStatus | "detached">;
   #call: SessionCall | undefined;
+  #opened = Promise.withResolvers<void>();
   #position: OutputPosition | undefined;
   #isReady = false;
   #isDetached = false;
+  #isOver = false;
+  #isStdinClosed = false;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -67,25 +77,35 @@ export class Session {
     return this.#ready.promise;
   }
 
-  /** Resolves when it has left, or when there is nothing any more that would take it. */
+  /**
+   * Resolves when it has left, or when there is nothing any more that would take it. While the stream is broken it waits
+   * for the next one.
+   */
   async send(input: SessionInput): Promise<void> {
+    if (input.$case === "closeStdin") this.#isStdinClosed = true;
+    while (this.#call === undefined && !this.#isOver) await this.#opened.promise;
     await this.#call?.send(input);
   }
 
   /** Leaves the process running. */
   detach(): void {
     this.#isDetached = true;
-    this.#call?.cancel();
+    this.#leave();
   }
 
   async #follow(): Promise<ExitStatus | "detached"> {
     let exit: ExitStatus | undefined;
-    await reconnecting(
-      (error) => !this.#isDetached && this.#options.mayReopen(error),
-      async () => {
-        exit = await this.#attempt();
-      },
-    );
+    try {
+      await reconnecting(
+        (error) => !this.#isDetached && this.#options.mayReopen(error),
+        async () => {
+          exit = await this.#attempt();
+        },
+      );
+    } finally {
+      this.#isOver = true;
+      this.#opened.resolve();
+    }
     if (this.#isDetached || exit === undefined) return "detached";
     return exit;
   }
@@ -93,22 +113,40 @@ export class Session {
   async #attempt(): Promise<ExitStatus | undefined> {
     let exit: ExitStatus | undefined;
     try {
-      this.#call = await this.#options.open(this.#position);
-      for await (const event of this.#call.events) {
+      const call = await this.#options.open(this.#position);
+      if (this.#isStdinClosed) await call.send({ $case: "closeStdin", value: true });
+      this.#call = call;
+      this.#opened.resolve();
+      for await (const event of call.events) {
         if (event.$case === "output") await this.#write(event.value);
-        else if (event.$case === "exit") exit = event.value;
-        else this.#setReady();
+        else if (event.$case === "exit") {
+          exit = event.value;
+          this.#leave();
+        } else this.#setReady(event.$case === "attached" ? event.value.position : undefined);
       }
     } catch (error) {
+      if (exit !== undefined) return exit;
       // the process ended while the stream was broken: the answer to the next attempt is that nothing runs
       const isEnded = this.#isReady && isCtlError(error, "FAILED_PRECONDITION", "NOT_FOUND");
       exit = isEnded ? await this.#options.exitStatus() : undefined;
       if (exit === undefined && !this.#isDetached) throw error;
+    } finally {
+      this.#call = undefined;
+      this.#opened = Promise.withResolvers();
     }
     return exit;
   }
 
-  #setReady(): void {
+  /** The daemon ends the stream when it has heard that; cancelling it at once could overtake the word. */
+  #leave(): void {
+    const call = this.#call;
+    if (call === undefined) return;
+    void call.send({ $case: "detach", value: true });
+    setTimeout(() => call.cancel(), LEAVE_MS).unref();
+  }
+
+  #setReady(position: OutputPosition | undefined): void {
+    this.#position ??= position;
     this.#isReady = true;
     this.#ready.resolve();
   }

@@ -5,7 +5,9 @@ import { attachStream, exitStatusOf } from "../attach/streams.ts";
 import { command } from "../grammar/command.ts";
 import { parsed, toggle } from "../grammar/flags.ts";
 import { isGone } from "../grpc/call.ts";
-import { DEFAULT_DETACH_KEYS, parseDetachKeys } from "../values/detach-keys.ts";
+import { detachKeysOf } from "../terminal/detach-keys.ts";
+import { terminalFor } from "../terminal/terminal-for.ts";
+import { parseDetachKeys } from "../values/detach-keys.ts";
 
 export const attach = command({
   summary: "Attach to a running container's input and output",
@@ -17,15 +19,16 @@ export const attach = command({
   },
   least: 1,
   most: 1,
-  async run({ flags, args: [ref = ""] }, { daemon, stdout, stderr }) {
+  async run({ flags, args: [ref = ""] }, { daemon, stdout, stderr, env }) {
     const inspected = await daemon.unary(
       ContainersService.inspectContainer,
       InspectContainerRequest.fromPartial({ ref }),
     );
     const spec = inspected.container?.spec;
     const stdin = !flags["no-stdin"] && spec?.openStdin === true;
-    const tty = stdin && spec?.tty === true;
-    if (tty) await (await import("../terminal/terminal.ts")).requireTerminal(`attach to "${ref}"`);
+    const tty = spec?.tty === true;
+    using terminal = await terminalFor(tty, stdin, `attach to "${ref}"`);
+    if (stdin) terminal?.makeRaw();
     const open = AttachOpen.fromPartial({ ref, stdin, stdout: true, stderr: true });
     const session = new Session({
       open: (position) => attachStream(daemon, position === undefined ? open : { ...open, position }),
@@ -36,14 +39,10 @@ export const attach = command({
     });
     await Promise.race([session.ready, session.ended]);
     // a shell draws its prompt anew when the size changes, and only then
-    if (tty) await session.send({ $case: "resize", value: await otherSize() });
-    const detachKeys = flags["detach-keys"] ?? DEFAULT_DETACH_KEYS;
-    const exit = await followWithSignals(session, { stdin, tty, detachKeys, passesSignals: flags["sig-proxy"] });
+    const size = terminal?.size;
+    if (size !== undefined) await session.send({ $case: "resize", value: { ...size, rows: size.rows + 1 } });
+    const detachKeys = detachKeysOf(flags["detach-keys"], env);
+    const exit = await followWithSignals(session, { stdin, terminal, detachKeys, passesSignals: flags["sig-proxy"] });
     return exit === "detached" ? 0 : exit.exitCode;
   },
 });
-
-async function otherSize(): Promise<{ rows: number; columns: number }> {
-  const { rows, columns } = (await import("../terminal/terminal.ts")).terminalSize();
-  return { rows: rows + 1, columns };
-}

@@ -6,6 +6,8 @@ import type { Context } from "../context.ts";
 import { command } from "../grammar/command.ts";
 import { list, parsed, text, toggle } from "../grammar/flags.ts";
 import { readTextFile } from "../read-file.ts";
+import { detachKeysOf } from "../terminal/detach-keys.ts";
+import { terminalFor } from "../terminal/terminal-for.ts";
 import { DEFAULT_DETACH_KEYS, parseDetachKeys } from "../values/detach-keys.ts";
 import { parseEnvFile, resolveVariable } from "../values/environment.ts";
 
@@ -19,6 +21,7 @@ export const exec = command({
     "env-file": list({ help: "A file of environment variables, one a line" }),
     interactive: toggle({ short: "i", help: "Keep standard input open" }),
     privileged: toggle({ help: "All capabilities" }),
+    "sig-proxy": toggle({ initial: true, help: "Pass signals on to the process" }),
     tty: toggle({ short: "t", help: "Give it a terminal" }),
     user: text({ short: "u", help: "Who it runs as: name or uid, with :group or :gid" }),
     workdir: text({ short: "w", help: "Working directory in the container" }),
@@ -42,7 +45,8 @@ export const exec = command({
       detach: flags.detach,
     });
     if (flags.detach) return execDetached(ref, spec, context);
-    return execInForeground(ref, spec, flags["detach-keys"] ?? DEFAULT_DETACH_KEYS, context);
+    const passesSignals = flags["sig-proxy"];
+    return execInForeground(ref, spec, { keys: flags["detach-keys"], passesSignals }, context);
   },
 });
 
@@ -55,13 +59,20 @@ async function execDetached(ref: string, spec: ExecSpec, { daemon }: Context): P
   return 0;
 }
 
-async function execInForeground(ref: string, spec: ExecSpec, detachKeys: Buffer, context: Context): Promise<number> {
-  const { daemon, stdout, stderr } = context;
-  const tty = spec.tty && spec.stdin;
-  const terminal = spec.tty ? await import("../terminal/terminal.ts") : undefined;
-  if (tty) await terminal?.requireTerminal(`execute a command in "${ref}" with a terminal`);
-  const size = terminal?.terminalSize();
+interface Manners {
+  readonly keys: Buffer | undefined;
+  readonly passesSignals: boolean;
+}
+
+async function execInForeground(ref: string, spec: ExecSpec, manners: Manners, context: Context): Promise<number> {
+  const { daemon, stdout, stderr, env } = context;
+  const { tty, stdin } = spec;
+  using terminal = await terminalFor(tty, stdin, `execute a command in "${ref}" with a terminal`);
+  const detachKeys = tty ? detachKeysOf(manners.keys, env) : DEFAULT_DETACH_KEYS;
+  const size = terminal?.size;
   const open = { ref, exec: { $case: "spec" as const, value: spec }, ...(size === undefined ? {} : { size }) };
+  // before it is executed, so that nothing that it writes first is shown wrongly
+  if (stdin) terminal?.makeRaw();
   const session = new Session({
     open: () => execStream(daemon, ExecOpen.fromPartial(open)),
     stdout,
@@ -71,6 +82,6 @@ async function execInForeground(ref: string, spec: ExecSpec, detachKeys: Buffer,
     exitStatus: async () => undefined,
   });
   await session.ready;
-  const exit = await followWithSignals(session, { stdin: spec.stdin, tty, detachKeys, passesSignals: true });
+  const exit = await followWithSignals(session, { stdin, terminal, detachKeys, passesSignals: manners.passesSignals });
   return exit === "detached" ? 0 : exit.exitCode;
 }

@@ -8,7 +8,7 @@ import { parsed, text, toggle } from "../grammar/flags.ts";
 import { formatValue } from "../output/value.ts";
 import { choiceOf } from "../values/choice.ts";
 
-type Kind = "container" | "image" | "network" | "volume";
+type Kind = "container" | "exec" | "image" | "network" | "volume";
 
 /** The version whose JSON is shown: later ones have lost fields that templates ask for (NetworkSettings.IPAddress). */
 const API = "/v1.51";
@@ -16,6 +16,7 @@ const API = "/v1.51";
 /** In the order in which a name is looked up. */
 const PATHS: Readonly<Record<Kind, (ref: string, size: boolean) => string>> = {
   container: (ref, size) => `${API}/containers/${encodeURIComponent(ref)}/json${size ? "?size=1" : ""}`,
+  exec: (ref) => `${API}/exec/${encodeURIComponent(ref)}/json`,
   image: (ref) => `${API}/images/${ref.split("/").map(encodeURIComponent).join("/")}/json`,
   network: (ref) => `${API}/networks/${encodeURIComponent(ref)}`,
   volume: (ref) => `${API}/volumes/${encodeURIComponent(ref)}`,
@@ -40,6 +41,14 @@ export const inspectContainers = command({
   flags: { format, size },
   least: 1,
   run: ({ flags, args }, context) => show(args, ["container"], flags, context),
+});
+
+export const inspectExecs = command({
+  summary: "Show all about what is executed in containers",
+  usage: "[OPTIONS] EXEC [EXEC...]",
+  flags: { format },
+  least: 1,
+  run: ({ flags, args }, context) => show(args, ["exec"], { ...flags, size: false }, context),
 });
 
 export const inspectImages = command({

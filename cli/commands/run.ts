@@ -5,6 +5,7 @@ import { parsed, toggle } from "../grammar/flags.ts";
 import { requireFreeCidfile } from "../run/cidfile.ts";
 import { runDetached } from "../run/detached.ts";
 import { runInForeground } from "../run/foreground.ts";
+import { detachKeysOf } from "../terminal/detach-keys.ts";
 import { DEFAULT_DETACH_KEYS, parseDetachKeys } from "../values/detach-keys.ts";
 
 export const run = command({
@@ -24,7 +25,8 @@ export const run = command({
     requireFreeCidfile(flags.cidfile);
     const order = { spec, pull: flags.pull, isQuiet: flags.quiet, cidfile: flags.cidfile };
     if (flags.detach) return runDetached(order, context);
-    const detachKeys = flags["detach-keys"] ?? DEFAULT_DETACH_KEYS;
+    const keys = flags["detach-keys"];
+    const detachKeys = spec.tty ? detachKeysOf(keys, context.env) : DEFAULT_DETACH_KEYS;
     return runInForeground({ ...order, passesSignals: flags["sig-proxy"], detachKeys }, context);
   },
 });

@@ -10,7 +10,9 @@ import { command } from "../grammar/command.ts";
 import { parsed, toggle } from "../grammar/flags.ts";
 import { isGone } from "../grpc/call.ts";
 import { showWarnings } from "../run/order.ts";
-import { DEFAULT_DETACH_KEYS, parseDetachKeys } from "../values/detach-keys.ts";
+import { detachKeysOf } from "../terminal/detach-keys.ts";
+import { terminalFor } from "../terminal/terminal-for.ts";
+import { parseDetachKeys } from "../values/detach-keys.ts";
 
 export const start = command({
   summary: "Start one or more stopped containers",
@@ -25,7 +27,7 @@ export const start = command({
     if (!flags.attach && !flags.interactive) return eachArgument(args, context, (ref) => startOne(ref, context));
     const [ref = "", ...others] = args;
     if (others.length > 0) throw tooMany();
-    return startAttached(ref, flags.interactive, flags["detach-keys"] ?? DEFAULT_DETACH_KEYS, context);
+    return startAttached(ref, flags.interactive, detachKeysOf(flags["detach-keys"], context.env), context);
   },
 });
 
@@ -43,11 +45,12 @@ async function startAttached(ref: string, wantsStdin: boolean, detachKeys: Buffe
   );
   const { spec, id } = inspected.container ?? { spec: undefined, id: ref };
   const stdin = wantsStdin && spec?.openStdin === true;
-  const tty = stdin && spec?.tty === true;
-  const terminal = tty ? await import("../terminal/terminal.ts") : undefined;
-  await terminal?.requireTerminal(`start "${ref}" attached`);
+  const tty = spec?.tty === true;
+  using terminal = await terminalFor(tty, stdin, `start "${ref}" attached`);
+  const size = terminal?.size;
   let hasStarted = false;
-  const open = AttachOpen.fromPartial({ ref: id, stdin, stdout: true, stderr: true });
+  const sized = size === undefined ? {} : { size };
+  const open = AttachOpen.fromPartial({ ref: id, stdin, stdout: true, stderr: true, ...sized });
   const session = new Session({
     open: (position) =>
       attachStream(daemon, { ...open, awaitStart: !hasStarted, ...(position === undefined ? {} : { position }) }),
@@ -57,10 +60,10 @@ async function startAttached(ref: string, wantsStdin: boolean, detachKeys: Buffe
     exitStatus: () => exitStatusOf(daemon, id),
   });
   await session.ready;
-  using _raw = terminal?.makeRaw();
+  if (stdin) terminal?.makeRaw();
   await startOne(id, context);
   hasStarted = true;
-  const exit = await followWithSignals(session, { stdin, tty, detachKeys, passesSignals: true });
+  const exit = await followWithSignals(session, { stdin, terminal, detachKeys, passesSignals: true });
   return exit === "detached" ? 0 : exit.exitCode;
 }
 

@@ -4,6 +4,7 @@ import {
   WaitCondition,
   WaitContainerRequest,
 } from "#proto/ctl/containers/v1/containers.ts";
+import type { TerminalSize } from "#proto/ctl/containers/v1/spec.ts";
 import { GatewayService, RunRequest } from "#proto/ctl/gateway/v1/gateway.ts";
 import { isCtlError } from "../../services/kit/errors.ts";
 import { follow } from "../attach/follow.ts";
@@ -13,6 +14,7 @@ import { attachStream, exitStatusOf } from "../attach/streams.ts";
 import type { Context } from "../context.ts";
 import { isGone } from "../grpc/call.ts";
 import { reconnecting } from "../reconnect.ts";
+import { terminalFor } from "../terminal/terminal-for.ts";
 import { writeCidfile } from "./cidfile.ts";
 import { type Order, pullPolicy, pullProgress, showWarnings } from "./order.ts";
 
@@ -28,19 +30,20 @@ export interface ForegroundOrder extends Order {
 export async function runInForeground(order: ForegroundOrder, context: Context): Promise<number> {
   const { spec } = order;
   const hasStdin = spec.attach.includes("stdin");
-  const tty = spec.tty && hasStdin;
-  if (tty) await (await import("../terminal/terminal.ts")).requireTerminal(`run ${spec.image} with a terminal`);
-  using terminal = new DisposableStack();
-  const run = openRun(order, context, async () => {
-    // before it starts, so that nothing that it writes first is shown wrongly
-    if (tty) terminal.use((await import("../terminal/terminal.ts")).makeRaw());
+  using terminal = await terminalFor(spec.tty, hasStdin, `run ${spec.image} with a terminal`);
+  const run = openRun(order, context, {
+    size: terminal?.size,
+    beforeStart: () => {
+      // so that nothing that it writes first is shown wrongly
+      if (hasStdin) terminal?.makeRaw();
+    },
   });
   using signals = order.passesSignals ? proxySignals() : undefined;
   const unlessInterrupted = <T>(work: Promise<T>) =>
     signals === undefined ? work : Promise.race([work, signals.interrupted]);
   const session = await unlessInterrupted(run.started);
-  if (!tty) signals?.passTo(session);
-  const exit = await unlessInterrupted(follow(session, { stdin: hasStdin, tty, detachKeys: order.detachKeys }));
+  signals?.passTo(session);
+  const exit = await unlessInterrupted(follow(session, { stdin: hasStdin, terminal, detachKeys: order.detachKeys }));
   if (exit === "detached") return 0;
   await unlessInterrupted(run.finished);
   return exit.exitCode;
@@ -53,11 +56,18 @@ interface ForegroundRun {
   readonly finished: Promise<void>;
 }
 
+interface Surroundings {
+  /** Of our terminal, where the container gets one. */
+  readonly size: TerminalSize | undefined;
+  /** Called when all is ready but the start. */
+  readonly beforeStart: () => void;
+}
+
 /**
  * The order's Run call. When the daemon goes away in the middle, the call is made again under the same operation: that
  * answers what became of the first one.
  */
-function openRun(order: Order, context: Context, beforeStart: () => Promise<void>): ForegroundRun {
+function openRun(order: Order, context: Context, { size, beforeStart }: Surroundings): ForegroundRun {
   const { spec } = order;
   const started = Promise.withResolvers<Session>();
   const metadata = { "ctl-operation": crypto.randomUUID().replaceAll("-", "") };
@@ -80,14 +90,14 @@ function openRun(order: Order, context: Context, beforeStart: () => Promise<void
             id = event.value.id;
             showWarnings(event.value.warnings, context);
             writeCidfile(order.cidfile, id);
-            const attached = attachTo(id, order, context, () => {
+            const attached = attachTo(id, { ...order, size }, context, () => {
               // its output may come before the daemon has said so
               started.resolve(attached);
             });
             session = attached;
           }
           await session.ready;
-          await beforeStart();
+          beforeStart();
           await call.send({ input: { $case: "attached", value: true } });
           break;
         case "started":
@@ -106,7 +116,12 @@ function openRun(order: Order, context: Context, beforeStart: () => Promise<void
   return { started: started.promise, finished };
 }
 
-function attachTo(id: string, { spec }: Order, { daemon, stdout, stderr }: Context, onOutput: () => void): Session {
+function attachTo(
+  id: string,
+  { spec, size }: Order & Pick<Surroundings, "size">,
+  { daemon, stdout, stderr }: Context,
+  onOutput: () => void,
+): Session {
   const wants = (stream: string) => spec.attach.includes(stream);
   return new Session({
     open: (position) =>
@@ -119,6 +134,7 @@ function attachTo(id: string, { spec }: Order, { daemon, stdout, stderr }: Conte
           stderr: wants("stderr"),
           awaitStart: true,
           afterRun: 0, // a container of its own: its first run is the one, whatever has become of it meanwhile
+          ...(size === undefined ? {} : { size }),
           ...(position === undefined ? {} : { position }),
         }),
       ),

@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import type { TerminalSize } from "#proto/ctl/containers/v1/spec.ts";
 import { CtlError } from "../../services/kit/errors.ts";
 import type { Session } from "../attach/session.ts";
 
@@ -14,25 +15,49 @@ export async function requireTerminal(what: string): Promise<void> {
   });
 }
 
-export function terminalSize(): { rows: number; columns: number } {
-  const { rows = 24, columns = 80 } = process.stdout;
-  return { rows, columns };
-}
+/**
+ * Our terminal while a process in a container has it. Its size is followed from the beginning: what changes between a look
+ * and a listener would be missed. Dispose it: it is then as it was before.
+ */
+export class OwnTerminal implements Disposable {
+  #settings: string | undefined;
+  #session: Session | undefined;
+  readonly #onResize = () => this.#tell();
 
-/** Every key goes to the process as it is, and what it writes is shown as it is. Dispose it. */
-export function makeRaw(): Disposable {
-  const settings = stty("-g");
-  // Node's and Bun's setRawMode leave the output's line ends to our terminal; the container's has made them already
-  stty("raw", "-echo");
-  return { [Symbol.dispose]: () => void stty(settings) };
-}
+  constructor() {
+    process.stdout.on("resize", this.#onResize);
+  }
 
-/** The process's terminal has our terminal's size, also when that changes. Dispose it. */
-export function followSize(session: Session): Disposable {
-  const resize = () => void session.send({ $case: "resize", value: terminalSize() });
-  resize();
-  process.on("SIGWINCH", resize);
-  return { [Symbol.dispose]: () => void process.off("SIGWINCH", resize) };
+  /** Undefined: our output is no terminal. */
+  get size(): TerminalSize | undefined {
+    const { rows, columns } = process.stdout;
+    return rows === undefined || columns === undefined ? undefined : { rows, columns };
+  }
+
+  /** From now on every key goes to the process as it is, and what it writes is shown as it is. */
+  makeRaw(): void {
+    if (this.#settings !== undefined) return;
+    this.#settings = stty("-g");
+    // Node's and Bun's setRawMode leave the output's line ends to our terminal; the container's has made them already
+    stty("raw", "-echo");
+  }
+
+  /** The process's terminal has our terminal's size from now on. */
+  tellSizeTo(session: Session): void {
+    this.#session = session;
+    this.#tell();
+  }
+
+  [Symbol.dispose](): void {
+    process.stdout.off("resize", this.#onResize);
+    if (this.#settings !== undefined) stty(this.#settings);
+    this.#settings = undefined;
+  }
+
+  #tell(): void {
+    const { size } = this;
+    if (size !== undefined) void this.#session?.send({ $case: "resize", value: size });
+  }
 }
 
 function stty(...args: string[]): string {

@@ -29,7 +29,6 @@ import { unservedRoutes } from "./routes/unserved.ts";
 import { updateRoutes } from "./routes/update.ts";
 import { volumeRoutes } from "./routes/volumes.ts";
 import { waitRoutes } from "./routes/wait.ts";
-import { TerminalSessions } from "./terminal-sessions.ts";
 import { type ApiVersion, NEWEST_API, requireSpoken, splitVersion } from "./versions.ts";
 
 declare module "fastify" {
@@ -104,7 +103,6 @@ function noCompiler(): never {
 }
 
 function addRoutes(app: FastifyInstance, deps: DockerApiDeps): void {
-  const sessions = new TerminalSessions();
   systemRoutes(app, deps);
   containerRoutes(app, deps);
   createRoutes(app, deps);
@@ -112,8 +110,8 @@ function addRoutes(app: FastifyInstance, deps: DockerApiDeps): void {
   updateRoutes(app, deps);
   logRoutes(app, deps);
   waitRoutes(app, deps);
-  attachRoutes(app, deps, sessions);
-  execRoutes(app, deps, sessions);
+  attachRoutes(app, deps);
+  execRoutes(app, deps);
   imageRoutes(app, deps);
   pullRoutes(app, deps);
   registryRoutes(app, deps);

@@ -1,4 +1,4 @@
-import type { AttachRequest, ExecRequest, TerminalSize } from "#proto/ctl/containers/v1/containers.ts";
+import type { AttachRequest, ExecRequest } from "#proto/ctl/containers/v1/containers.ts";
 import { AsyncQueue } from "../../services/kit/async-queue.ts";
 
 /** What a client may send on an attachment and on an exec alike; `open` comes first and once. */
@@ -10,7 +10,7 @@ interface Pending {
   readonly taken: () => void;
 }
 
-/** A session's requests: the client's input no faster than the container takes it, and sizes as they come. */
+/** A session's requests: the client's input, no faster than the container takes it. */
 export class SessionInput implements AsyncIterable<TerminalRequest> {
   readonly #queue = new AsyncQueue<Pending>();
   readonly #waiting = new Set<() => void>();
@@ -36,8 +36,9 @@ export class SessionInput implements AsyncIterable<TerminalRequest> {
     this.#queue.push({ input: { $case: "closeStdin", value: true }, taken: () => {} });
   }
 
-  resize(size: TerminalSize): void {
-    this.#queue.push({ input: { $case: "resize", value: size }, taken: () => {} });
+  /** The client leaves for good: it has all that it wanted, or what runs is to go on without it. */
+  leave(): void {
+    this.#queue.push({ input: { $case: "detach", value: true }, taken: () => {} });
   }
 
   /** The session is over: nothing is sent any more, nobody waits any more. */

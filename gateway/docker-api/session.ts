@@ -1,4 +1,5 @@
 import { type AttachResponse, type ExecResponse, OutputStream } from "#proto/ctl/containers/v1/containers.ts";
+import { raceSignal } from "../../services/kit/deadlines.ts";
 import { isCtlError } from "../../services/kit/errors.ts";
 import type { Typed } from "./detach-keys.ts";
 import { encoderFor } from "./framing.ts";
@@ -22,6 +23,7 @@ export interface Session {
 }
 
 const PROBE_MS = 5_000;
+const LEAVE_MS = 2_000;
 
 /**
  * Carries a client's input to the container and its output back, until the container's process ends, the client
@@ -35,12 +37,16 @@ export async function carry(session: Session): Promise<void> {
   try {
     for (;;) {
       const next = await Promise.race([events.next(), detached.promise]);
-      if (next === "detached" || next.done === true) break;
-      const event = next.value.event;
+      if (next !== "detached" && next.done === true) break;
+      const event = next === "detached" ? next : next.value.event;
+      if (event === "detached" || event?.$case === "exit") {
+        raw.end();
+        await leave(session);
+        break;
+      }
       if (event?.$case === "output" && session.wants(event.value.stream)) {
         await raw.write(encode(event.value.stream, event.value.data));
       }
-      if (event?.$case === "exit") break;
     }
   } catch (error) {
     // whoever went away hears nothing any more
@@ -52,6 +58,17 @@ export async function carry(session: Session): Promise<void> {
     await events.return?.();
     await forwarding;
   }
+}
+
+/** Says that this client does not come back, and waits a moment until it is heard: cancelling the call could overtake it. */
+async function leave({ input, events }: Session): Promise<void> {
+  input.leave();
+  input.close();
+  const timer = AbortSignal.timeout(LEAVE_MS);
+  const over = async () => {
+    while ((await events.next()).done !== true);
+  };
+  await raceSignal(over(), timer, "leave a session").catch(() => {});
 }
 
 /** Reads also what nobody wants: else the client's going away would not be seen. */

@@ -102,10 +102,12 @@ async function* outcomeOf(first: OperationRow, deps: GatewayDeps, signal: AbortS
     row = await findOperation(deps.operations.db, first.id);
   }
   if (row?.error) throw new CtlError(row.error.code, row.error);
-  const { container } = await deps.clients.containers.inspectContainer(
-    { ref: first.subject, withSize: false },
-    { signal },
-  );
+  const { container } = await deps.clients.containers
+    .inspectContainer({ ref: first.subject, withSize: false }, { signal })
+    .catch((error: unknown) => {
+      ignoreNotFound(error); // it has ended and is removed: it was started all the same
+      return { container: undefined };
+    });
   yield { event: { $case: "created", value: { id: first.subject, name: container?.name ?? "", warnings: [] } } };
   yield { event: { $case: "started", value: { id: first.subject, warnings: [] } } };
 }

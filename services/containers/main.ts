@@ -19,6 +19,7 @@ import { imageDefaults } from "./service/spec.ts";
 import { containersServices, imageStopSignal } from "./service.ts";
 import { containersSettings } from "./settings.ts";
 import type { ContainerRow } from "./store/containers.ts";
+import { ForegroundClients } from "./streams/foreground.ts";
 
 const HOST_TIMEOUT_MS = 60_000;
 const RESUME_TIMEOUT_MS = 10_000;
@@ -75,7 +76,15 @@ async function start({ config, db, feed, log, nodeId: node, signal }: BootContex
   undo.defer(() => background);
   const owned = undo.move();
   return {
-    services: containersServices({ ...starting, ...stopping, node, ends, removals, detached }),
+    services: containersServices({
+      ...starting,
+      ...stopping,
+      node,
+      ends,
+      removals,
+      detached,
+      foreground: new ForegroundClients(),
+    }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

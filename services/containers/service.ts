@@ -1,8 +1,4 @@
-import {
-  type CreateContainerRequest,
-  ExecSpec,
-  WaitCondition as WaitCode,
-} from "#proto/ctl/containers/v1/containers.ts";
+import { type CreateContainerRequest, WaitCondition as WaitCode } from "#proto/ctl/containers/v1/containers.ts";
 import { ContainerSpec } from "#proto/ctl/containers/v1/spec.ts";
 import { ImageConfig } from "#proto/ctl/images/v1/images.ts";
 import { CtlError } from "../kit/errors.ts";
@@ -16,7 +12,6 @@ import { commandOf } from "./bundle/command.ts";
 import { linuxResources } from "./cgroups/limits.ts";
 import { createContainer, undoCreate } from "./create.ts";
 import type { DetachedExecs } from "./exec/detached-execs.ts";
-import { createExec, findExec } from "./exec/session.ts";
 import type { RunEnds } from "./exits/ends.ts";
 import { findContainer } from "./find.ts";
 import { killContainer } from "./kill.ts";
@@ -30,12 +25,13 @@ import { restartContainer } from "./restart.ts";
 import { type ContainerSize, ContainerSizes } from "./rootfs/sizes.ts";
 import { checkOthers } from "./run/others.ts";
 import { runtimeNamed } from "./runtime/choose.ts";
-import { execBytes, execCall, parseExec } from "./service/exec.ts";
+import { execHandlers } from "./service/exec.ts";
 import { ListedBytes } from "./service/listed-bytes.ts";
 import { exposedPortsOf, LISTING_SERVICE, listedBytes, summaryOf, withSummaries } from "./service/listing.ts";
 import { containerMessage, dueMessage, parseDue, parseGiven, type ShownExtras } from "./service/messages.ts";
 import { imageDefaults, parseSpec, parseUpdate, rewish } from "./service/spec.ts";
 import { attachCall, logsCall } from "./service/streams.ts";
+import { parseSize } from "./service/terminal-size.ts";
 import { type StartDeps, startContainer, undoStart } from "./start.ts";
 import { stopContainer } from "./stop.ts";
 import { type ContainerRow, countStates } from "./store/containers.ts";
@@ -43,6 +39,8 @@ import { clearSandbox, clearWantStart, dueContainers } from "./store/due.ts";
 import { execIdsOf } from "./store/execs.ts";
 import { healthOf } from "./store/health.ts";
 import { type ListedRow, type ListedVersion, layersOf, listedRows } from "./store/listing.ts";
+import type { ForegroundClients } from "./streams/foreground.ts";
+import { resizeContainer } from "./streams/resize.ts";
 import { topContainer } from "./top.ts";
 import { updateContainer } from "./update.ts";
 import { type WaitCondition, waitContainer } from "./wait.ts";
@@ -55,6 +53,7 @@ export interface ContainersDeps extends StartDeps, RemoveDeps {
   readonly ends: RunEnds;
   readonly removals: Removals;
   readonly detached: DetachedExecs;
+  readonly foreground: ForegroundClients;
 }
 
 export function containersServices(deps: ContainersDeps): BoundService[] {
@@ -63,7 +62,7 @@ export function containersServices(deps: ContainersDeps): BoundService[] {
 
 /** The gRPC surface: requests become narrow types here, and rows become messages. */
 function handlers(deps: ContainersDeps): Handlers<typeof LISTING_SERVICE> {
-  return { ...lifecycleHandlers(deps), ...viewHandlers(deps), ...streamHandlers(deps) };
+  return { ...lifecycleHandlers(deps), ...viewHandlers(deps), ...streamHandlers(deps), ...execHandlers(deps) };
 }
 
 function lifecycleHandlers(deps: ContainersDeps) {
@@ -108,11 +107,16 @@ function lifecycleHandlers(deps: ContainersDeps) {
     removeContainer: async ({ ref, force }, { signal }) => removals.remove(ref, force, signal),
     forgetContainer: async ({ ref }) => {
       await removals.forget(ref);
+      deps.foreground.forget(ref);
       return {};
     },
     listDue: async () => {
-      const due = await dueContainers(db, deps.node);
-      return { due: due.map(({ id, run, action }) => ({ id, run, action: dueMessage(action) })) };
+      const rows = await dueContainers(db, deps.node);
+      const due = rows.filter((row) => row.action !== "remove" || deps.foreground.mayRemove(row));
+      return {
+        due: due.map(({ id, run, action }) => ({ id, run, action: dueMessage(action) })),
+        held: rows.length - due.length,
+      };
     },
     clearDue: async ({ ref, action, run }) => {
       const wanted = parseDue(action);
@@ -142,17 +146,6 @@ function viewHandlers({ db, host, node, feed }: ContainersDeps) {
     topContainer: async ({ ref, psArgs }, { signal }) => {
       const { titles, processes } = await topContainer(db, host, ref, psArgs, signal);
       return { titles: [...titles], processes: processes.map((fields) => ({ fields: [...fields] })) };
-    },
-    inspectExec: async ({ execId }) => {
-      const row = await findExec(db, execId);
-      return {
-        execId: row.id,
-        containerId: row.container_id,
-        spec: ExecSpec.decode(row.spec),
-        running: row.state === "running",
-        exitCode: row.exit_code ?? undefined,
-        pid: row.pid,
-      };
     },
     getRuntimeInfo: async () => ({
       runtime: host.runtime.kind,
@@ -201,16 +194,15 @@ function viewHandlers({ db, host, node, feed }: ContainersDeps) {
 }
 
 function streamHandlers(deps: ContainersDeps) {
-  const { db, feed, ends, pidfds } = deps;
-  const streams = { db, root: deps.host.root, ends, pidfds };
+  const { db, feed, ends, pidfds, foreground } = deps;
+  const streams = { db, root: deps.host.root, ends, pidfds, foreground };
   return {
     readLogs: (request, { signal }) => logsCall(request, streams, signal),
     attach: (requests, { signal }) => attachCall(requests, streams, signal),
-    createExec: async ({ ref, spec }) => {
-      const message = ExecSpec.fromPartial(spec ?? {});
-      return { execId: await createExec(db, ref, parseExec(message), execBytes(message)) };
+    resizeContainer: async ({ ref, size }) => {
+      await resizeContainer(ref, parseSize(size), streams);
+      return {};
     },
-    exec: (requests, { signal }) => execCall(requests, deps, signal),
     watch: (request, { signal }) => watchEvents(feed, request, signal),
   } satisfies Partial<Handlers<typeof LISTING_SERVICE>>;
 }

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import {
-  AttachRequest,
+  type AttachRequest,
   type Container,
   ContainerState,
   OutputStream,
@@ -8,31 +8,28 @@ import {
 } from "#proto/ctl/containers/v1/containers.ts";
 import { CtlError } from "../../../services/kit/errors.ts";
 import { nothing } from "../answer.ts";
-import { type ApiCall, type DockerApiDeps, endableCall } from "../deps.ts";
+import { type DockerApiDeps, endableCall } from "../deps.ts";
 import { detachFilter, parseDetachKeys } from "../detach-keys.ts";
 import { encoderFor, streamType } from "../framing.ts";
 import { hijack } from "../hijack.ts";
 import { flag, integer, invalidRequest, type Query, text } from "../query.ts";
 import { carry } from "../session.ts";
 import { SessionInput } from "../session-input.ts";
-import type { TerminalSessions } from "../terminal-sessions.ts";
 import { isRunning } from "../translate/container-state.ts";
 import { type ById, inspectContainer } from "./containers.ts";
 
 /** `docker attach`, and the streams of `docker run`. */
-export function attachRoutes(app: FastifyInstance, deps: DockerApiDeps, sessions: TerminalSessions): void {
+export function attachRoutes(app: FastifyInstance, deps: DockerApiDeps): void {
   app.post<ById>("/containers/:id/attach", { config: { isStreaming: true } }, async (request, reply) => {
     const container = await inspectContainer(request.params.id, deps, request.call);
     refuseStandstill(container);
-    const exchange = { request, reply, deps, sessions };
+    const exchange = { request, reply, deps };
     await (flag(request.query, "stream") ? attach(container, exchange) : replay(container, exchange));
     return reply;
   });
   app.post<ById>("/containers/:id/resize", async (request, reply) => {
     const size = sizeOf(request.query);
-    const { id, state } = await inspectContainer(request.params.id, deps, request.call);
-    if (state !== ContainerState.RUNNING) throw notRunning(id);
-    if (!sessions.resize(id, size)) await resizeOnce(id, size, deps, request.call);
+    await deps.containers.resizeContainer({ ref: request.params.id, size }, request.call);
     return nothing(reply, 200);
   });
 }
@@ -41,17 +38,15 @@ interface Exchange {
   readonly request: FastifyRequest<ById>;
   readonly reply: FastifyReply;
   readonly deps: DockerApiDeps;
-  readonly sessions: TerminalSessions;
 }
 
-async function attach(container: Container, { request, reply, deps, sessions }: Exchange): Promise<void> {
+async function attach(container: Container, { request, reply, deps }: Exchange): Promise<void> {
   const isTty = container.spec?.tty ?? false;
   const keys = parseDetachKeys(text(request.query, "detachKeys"));
   const open = openRequest(container, request.query);
   const input = new SessionInput();
   const { call, end } = endableCall(request.call);
   const events = deps.containers.attach(opened(open, input), call)[Symbol.asyncIterator]();
-  using _session = sessions.open(container.id, input);
   try {
     await events.next(); // `attached`: from here on no output is missed, so the client may start the container
   } catch (error) {
@@ -92,28 +87,13 @@ function openRequest(container: Container, query: Query) {
     logs: flag(query, "logs"),
     position: undefined,
     awaitStart: !isRunning(container),
+    size: undefined,
   };
 }
 
 async function* opened(open: ReturnType<typeof openRequest>, input: SessionInput): AsyncGenerator<AttachRequest> {
   yield { input: { $case: "open", value: open } };
   yield* input;
-}
-
-/** Nobody of this gateway's clients is attached: the size travels on an attachment that is made for it. */
-async function resizeOnce(
-  ref: string,
-  size: ReturnType<typeof sizeOf>,
-  deps: DockerApiDeps,
-  call: ApiCall,
-): Promise<void> {
-  const requests = async function* (): AsyncGenerator<AttachRequest> {
-    yield AttachRequest.fromPartial({ input: { $case: "open", value: { ref } } });
-    yield { input: { $case: "resize", value: size } };
-  };
-  for await (const { event } of deps.containers.attach(requests(), call)) {
-    if (event?.$case === "attached") return;
-  }
 }
 
 export function sizeOf(query: Query) {
@@ -135,12 +115,4 @@ function refuseStandstill({ id, state }: Container): void {
 
 function conflict(why: string): CtlError {
   return new CtlError("FAILED_PRECONDITION", { reason: "REQUEST_INVALID", what: "attach", why });
-}
-
-function notRunning(id: string): CtlError {
-  return new CtlError("FAILED_PRECONDITION", {
-    reason: "CONTAINER_NOT_RUNNING",
-    what: `resize the terminal of container "${id}"`,
-    why: "it does not run",
-  });
 }

@@ -10,19 +10,20 @@ import { type CtlError, type ErrorCode, isCtlError } from "../../../services/kit
 import { json, nothing } from "../answer.ts";
 import { jsonBody, optionalJsonBody } from "../body.ts";
 import { type DockerApiDeps, endableCall } from "../deps.ts";
+import { detachFilter, parseDetachKeys } from "../detach-keys.ts";
 import { errorAnswer } from "../errors.ts";
 import { encoderFor, streamType } from "../framing.ts";
 import { hijack } from "../hijack.ts";
 import { invalidRequest } from "../query.ts";
 import { carry } from "../session.ts";
 import { SessionInput } from "../session-input.ts";
-import type { TerminalSessions } from "../terminal-sessions.ts";
+import { consoleSizeOf } from "../translate/console-size.ts";
 import { goBoolean, goList, goObject, goString, goStrings, goStrSlice } from "../translate/go-json.ts";
 import { sizeOf } from "./attach.ts";
 import type { ById } from "./containers.ts";
 
 /** `docker exec`: made, started with its streams, looked at for the exit code. */
-export function execRoutes(app: FastifyInstance, deps: DockerApiDeps, sessions: TerminalSessions): void {
+export function execRoutes(app: FastifyInstance, deps: DockerApiDeps): void {
   app.post<ById>("/containers/:id/exec", async (request, reply) => {
     const spec = execSpec(jsonBody(createExecBody, request.body, request.headers));
     const { execId } = await deps.containers.createExec({ ref: request.params.id, spec }, request.call);
@@ -34,13 +35,12 @@ export function execRoutes(app: FastifyInstance, deps: DockerApiDeps, sessions: 
   });
   app.post<ById>("/exec/:id/resize", async (request, reply) => {
     const size = sizeOf(request.query);
-    await deps.containers.inspectExec({ execId: request.params.id }, request.call);
-    sessions.resize(request.params.id, size);
+    await deps.containers.resizeExec({ execId: request.params.id, size }, request.call);
     return nothing(reply, 200);
   });
   app.post<ById>("/exec/:id/start", async (request, reply) => {
     const body = optionalJsonBody(startExecBody, request.body, request.headers);
-    const exchange = { request, reply, deps, sessions };
+    const exchange = { request, reply, deps };
     await (body.Detach ? startDetached(body, exchange) : startAttached(body, exchange));
     return reply;
   });
@@ -56,6 +56,8 @@ const createExecBody = goObject({
   Privileged: goBoolean,
   User: goString,
   WorkingDir: goString,
+  DetachKeys: goString,
+  ConsoleSize: goList(z.int()),
 });
 
 function execSpec(body: (typeof createExecBody)["_output"]): ExecSpec {
@@ -70,8 +72,16 @@ function execSpec(body: (typeof createExecBody)["_output"]): ExecSpec {
     stdout: body.AttachStdout,
     stderr: body.AttachStderr,
     privileged: body.Privileged,
+    detachKeys: checkedKeys(body.DetachKeys),
+    size: consoleSizeOf(body.ConsoleSize),
     detach: !body.AttachStdin && !body.AttachStdout && !body.AttachStderr,
   });
+}
+
+/** Refused before there is an exec, as Docker does. */
+function checkedKeys(keys: string): string {
+  if (keys !== "") parseDetachKeys(keys);
+  return keys;
 }
 
 const startExecBody = goObject({
@@ -86,7 +96,6 @@ interface Exchange {
   readonly request: FastifyRequest<ById>;
   readonly reply: FastifyReply;
   readonly deps: DockerApiDeps;
-  readonly sessions: TerminalSessions;
 }
 
 async function startDetached(body: StartExecBody, { request, reply, deps }: Exchange): Promise<void> {
@@ -97,18 +106,19 @@ async function startDetached(body: StartExecBody, { request, reply, deps }: Exch
   nothing(reply, 200);
 }
 
-async function startAttached(body: StartExecBody, { request, reply, deps, sessions }: Exchange): Promise<void> {
+async function startAttached(body: StartExecBody, { request, reply, deps }: Exchange): Promise<void> {
   const { spec } = await deps.containers.inspectExec({ execId: request.params.id }, request.call);
   const isTty = body.Tty;
   const input = new SessionInput();
   const { call, end } = endableCall(request.call);
   const events = deps.containers.exec(opened(request.params.id, body, input), call)[Symbol.asyncIterator]();
-  using _session = sessions.open(request.params.id, input);
   const failure = await started(events);
   if (failure !== undefined) input.close();
   const raw = hijack(request, reply, streamType(request.apiVersion, isTty));
   if (failure === undefined) {
-    await carry({ raw, input, events, endCall: end, isTty, hasStdin: spec?.stdin ?? false, wants: () => true });
+    const filter = isTty ? { detachFilter: detachFilter(parseDetachKeys(spec?.detachKeys ?? "")) } : {};
+    const hasStdin = spec?.stdin ?? false;
+    await carry({ raw, input, events, endCall: end, isTty, hasStdin, wants: () => true, ...filter });
     return;
   }
   const { message } = errorAnswer(failure, request.params.id);
@@ -138,7 +148,6 @@ async function* opened(
   body: StartExecBody,
   input: SessionInput | undefined,
 ): AsyncGenerator<ExecRequest> {
-  const [rows, columns] = body.ConsoleSize;
   yield {
     input: {
       $case: "open",
@@ -146,7 +155,7 @@ async function* opened(
         ref: "",
         exec: { $case: "execId", value: execId },
         detach: body.Detach,
-        size: rows === undefined || columns === undefined ? undefined : { rows, columns },
+        size: consoleSizeOf(body.ConsoleSize),
       },
     },
   };
@@ -172,7 +181,8 @@ function execInspect(exec: InspectExecResponse) {
     OpenStdout: spec.stdout,
     CanRemove: false,
     ContainerID: exec.containerId,
-    DetachKeys: "",
+    // bytes in JSON, as Go writes them
+    DetachKeys: spec.detachKeys === "" ? "" : parseDetachKeys(spec.detachKeys).toString("base64"),
     Pid: exec.pid,
   };
 }

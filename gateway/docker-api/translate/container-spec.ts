@@ -2,6 +2,7 @@ import { ContainerSpec, Resources, RestartMode, RestartPolicy } from "#proto/ctl
 import { Healthcheck } from "#proto/ctl/images/v1/images.ts";
 import { EndpointRequest, PortRequest } from "#proto/ctl/networks/v1/networks.ts";
 import { invalidRequest } from "../query.ts";
+import { consoleSizeOf } from "./console-size.ts";
 import type { CreateBody, HostConfigBody, UpdateBody } from "./create-body.ts";
 import { mountRequests } from "./mount-requests.ts";
 
@@ -28,6 +29,7 @@ export function containerSpec(name: string, platform: string, body: CreateBody):
     logOptions: host.LogConfig.Config,
     annotations: host.Annotations,
     volumesFrom: host.VolumesFrom,
+    consoleSize: consoleSizeOf(host.ConsoleSize),
     platform,
   });
 }

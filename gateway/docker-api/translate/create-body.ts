@@ -107,6 +107,7 @@ const hostConfig = goObject({
   VolumesFrom: goStrings,
   Mounts: goList(mount),
   Annotations: goStringMap,
+  ConsoleSize: goList(goInteger),
   CapAdd: goStrSlice,
   CapDrop: goStrSlice,
   CgroupnsMode: goString,

@@ -29,7 +29,7 @@ export function hostConfig(container: Container) {
     AutoRemove: spec.autoRemove,
     VolumeDriver: volumeDriver(spec),
     VolumesFrom: nullIfNone(spec.volumesFrom),
-    ConsoleSize: [0, 0],
+    ConsoleSize: [spec.consoleSize?.rows ?? 0, spec.consoleSize?.columns ?? 0],
     ...omitEmpty("Annotations", sorted(spec.annotations)),
     ...omitEmpty("Mounts", longMounts(spec.mounts)),
     CapAdd: nullIfNone(spec.capAdd),

@@ -2,6 +2,7 @@ import { access, stat } from "node:fs/promises";
 import { hostname as hostName } from "node:os";
 import { join } from "node:path";
 import { CtlError } from "../../kit/errors.ts";
+import type { TerminalSize } from "../../kit/linux/pty.ts";
 import { cdiNamesOf } from "../cdi/device-requests.ts";
 import { findCdiDevices } from "../cdi/find-devices.ts";
 import { injectDevices } from "../cdi/inject.ts";
@@ -23,7 +24,7 @@ import { isKernelAtLeast } from "./kernel.ts";
 import { protectedPaths } from "./masked-paths.ts";
 import { INIT_TARGET, mountsOf } from "./mounts.ts";
 import { type JoinedContainer, type Namespaces, namespacesOf } from "./namespaces.ts";
-import type { OciConfig, OciProcess, OciResources, OciSeccomp } from "./oci-config.ts";
+import { consoleSize, type OciConfig, type OciProcess, type OciResources, type OciSeccomp } from "./oci-config.ts";
 import { rlimitsOf } from "./rlimits.ts";
 import { rootFiles } from "./root-files.ts";
 import { parseSeccompProfile, resolveSeccomp } from "./seccomp.ts";
@@ -35,6 +36,8 @@ import { resolveUser } from "./user.ts";
 export interface ConfigRequest {
   readonly id: ContainerId;
   readonly spec: ContainerSpec;
+  /** Of the client's terminal that waits for it; undefined: the one in `spec`, if any. */
+  readonly terminalSize?: TerminalSize | undefined;
   readonly image: ImageDefaults;
   readonly bundlePath: string;
   readonly rootfsPath: string;
@@ -121,8 +124,10 @@ async function processOf(request: ConfigRequest, { security, capabilities, facts
   const { home, ...user } = await resolveUser(spec.user || image.user, spec.groups, rootFiles(request.rootfsPath));
   const apparmor = apparmorProfile(security.apparmor, spec.privileged, facts.apparmor);
   const args = commandOf(spec, image);
+  const size = spec.tty ? (request.terminalSize ?? spec.consoleSize) : undefined;
   return {
     terminal: spec.tty,
+    ...(size === undefined ? {} : { consoleSize: consoleSize(size) }),
     user,
     args: spec.init ? [INIT_TARGET, "--", ...args] : args,
     env: environmentOf(spec, image, { hostname: hostnameOf(request), tty: spec.tty, home }),

@@ -1,3 +1,5 @@
+import type { TerminalSize } from "../../kit/linux/pty.ts";
+
 /**
  * The part of the OCI runtime specification (1.0.2, config.md and config-linux.md) that we write; crun 1.8 and runc 1.1
  * and newer read it.
@@ -25,6 +27,8 @@ export interface OciHook {
 
 export interface OciProcess {
   readonly terminal: boolean;
+  /** The terminal's size before the first byte is written. */
+  readonly consoleSize?: { readonly height: number; readonly width: number };
   readonly user: OciUser;
   readonly args: readonly string[];
   readonly env: readonly string[];
@@ -158,4 +162,9 @@ export interface OciSyscallArgument {
   readonly value: number;
   readonly valueTwo?: number;
   readonly op: string;
+}
+
+/** As the runtimes take it. */
+export function consoleSize({ rows, columns }: TerminalSize): { readonly height: number; readonly width: number } {
+  return { height: rows, width: columns };
 }

@@ -6,7 +6,7 @@ import type { ContainerHost } from "../host/host.ts";
 import { containerById } from "../store/containers.ts";
 import { type ExecRow, execById, runningExecs } from "../store/execs.ts";
 import { detachedEnded, forgetDetached } from "./detached.ts";
-import { execDirectory, recordEnd } from "./session.ts";
+import { execDirectory, type RunningExec, recordEnd } from "./session.ts";
 
 export interface DetachedDeps {
   readonly db: Database;
@@ -32,6 +32,28 @@ export class DetachedExecs implements AsyncDisposable {
   async follow(id: string): Promise<void> {
     const row = await execById(this.#deps.db, id);
     if (row !== undefined) this.#begin(row);
+  }
+
+  /**
+   * Takes over an exec whose client has detached: what it writes goes nowhere, as `exec -d`'s does. It still is a child of
+   * this process, and ends with it.
+   */
+  keep(id: string, running: RunningExec, output: AsyncGenerator<unknown>): void {
+    const { log } = this.#deps;
+    const stop = () => void Promise.resolve(running[Symbol.asyncDispose]()).catch(() => {});
+    this.#stopped.signal.addEventListener("abort", stop, { once: true });
+    const untilEnd = async () => {
+      await using _ = running;
+      for await (const _piece of output);
+      await running.exitCode;
+    };
+    const kept = untilEnd()
+      .catch((error: unknown) => log.warn({ [attribute.execId]: id, err: error }, "detached exec not followed"))
+      .finally(() => {
+        this.#stopped.signal.removeEventListener("abort", stop);
+        this.#following.delete(id);
+      });
+    this.#following.set(id, kept);
   }
 
   /** The duty's: all that run by their rows; one that was attached and whose process is gone has lost its service. */

@@ -1,7 +1,8 @@
+import type { TerminalSize } from "../../kit/linux/pty.ts";
 import { capabilitiesOf, processCapabilities } from "../bundle/capabilities.ts";
 import { mergeEnvironment } from "../bundle/env.ts";
 import type { HostFacts } from "../bundle/host-facts.ts";
-import type { OciConfig, OciProcess } from "../bundle/oci-config.ts";
+import { consoleSize, type OciConfig, type OciProcess } from "../bundle/oci-config.ts";
 import { rootFiles } from "../bundle/root-files.ts";
 import { resolveUser } from "../bundle/user.ts";
 
@@ -13,6 +14,8 @@ export interface ExecSpec {
   readonly user: string;
   readonly privileged: boolean;
   readonly tty: boolean;
+  /** Of its terminal, before it writes its first byte. Undefined: nobody has said. */
+  readonly size?: TerminalSize | undefined;
 }
 
 /**
@@ -29,10 +32,12 @@ export async function execProcess(
   const capabilities = spec.privileged
     ? capabilitiesOf({ capAdd: [], capDrop: [], privileged: true }, facts.capabilities)
     : (process.capabilities?.bounding ?? []);
+  const { consoleSize: _, ...inherited } = process; // the container's own terminal's
   const env = mergeEnvironment([...process.env, ...(spec.tty ? ["TERM=xterm"] : [])], spec.env);
   return {
-    ...process,
+    ...inherited,
     terminal: spec.tty,
+    ...(spec.tty && spec.size !== undefined ? { consoleSize: consoleSize(spec.size) } : {}),
     user,
     args: spec.command,
     env: home === undefined ? env : mergeEnvironment(env, [`HOME=${home}`]),

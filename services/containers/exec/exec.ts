@@ -4,11 +4,13 @@ import { join } from "node:path";
 import { deadline, raceSignal, sleep } from "../../kit/deadlines.ts";
 import type { Descriptor } from "../../kit/linux/descriptor.ts";
 import { bindPidfds } from "../../kit/linux/pidfd.ts";
+import type { TerminalSize } from "../../kit/linux/pty.ts";
 import { configText } from "../bundle/bundle.ts";
 import type { OciProcess } from "../bundle/oci-config.ts";
 import { type OciRuntime, runtimeCommand } from "../runtime/oci-runtime.ts";
 import type { Child, Programs } from "../runtime/programs.ts";
 import { runtimeError } from "../runtime/runtime-errors.ts";
+import { type ExecInput, type ExecStreams, piecesOf, pipeStreams, terminalStreams } from "./exec-streams.ts";
 import { killTree } from "./kill-tree.ts";
 
 const PID_LOOK_MS = 1;
@@ -22,22 +24,23 @@ export interface ExecRequest {
   readonly directory: string;
   readonly process: OciProcess;
   readonly stdin: boolean;
-  /** What the process has as its descriptor 3. */
+  /** What the process has as its descriptor 3; not with a terminal. */
   readonly descriptor?: Descriptor | undefined;
 }
 
 /**
- * A process executed in a container for a client that waits for it: pipes to the runtime's `exec`, which is our child,
- * so output is exact, apart by stream, and never faster than it is read. It ends with its client: disposing kills what
- * is left of it. See docs/decisions/0005-exec-with-pipes.md.
+ * A process executed in a container for a client that waits for it: pipes or a terminal to the runtime's `exec`, which is
+ * our child, so output is exact, apart by stream, and never faster than it is read. It ends with its client: disposing
+ * kills what is left of it. See docs/decisions/0005-exec-with-pipes.md.
  */
 export interface ExecSession extends AsyncDisposable {
   /** Of its first process, in the host's PID namespace. */
   readonly pid: number;
   readonly stdout: Socket;
-  readonly stderr: Socket;
-  /** Undefined: it reads /dev/null. Ending it is the process's end of input. */
-  readonly stdin: Socket | undefined;
+  /** Undefined: it has a terminal. */
+  readonly stderr: Socket | undefined;
+  /** Undefined: nobody gives it any. */
+  readonly stdin: ExecInput | undefined;
   /** Resolves when the process has ended, with 128 + N for signal N; its output may still have to be read. */
   readonly exitCode: Promise<number>;
   /** False: it has ended. */
@@ -58,11 +61,12 @@ export async function startExec(host: ExecHost, request: ExecRequest, signal: Ab
   const files = await writeExecFiles(request);
   undo.defer(() => rm(request.directory, { recursive: true, force: true }));
   const running = await startRuntime(host, request, files);
-  undo.defer(() => running.destroyStreams());
+  undo.defer(() => running.streams.destroy());
   undo.defer(() => endExec(running, files));
   const pid = await firstPid(files, running, signal);
   if (pid === undefined) {
-    throw runtimeError(await firstBytes(running.stderr), "execute the command in the container");
+    const { stdout, stderr } = running.streams;
+    throw runtimeError(await firstBytes(stderr ?? stdout), "execute the command in the container");
   }
   const handle = bindPidfds().open(pid);
   // a pid is only certain to be the exec's while the runtime still waits for it
@@ -71,9 +75,9 @@ export async function startExec(host: ExecHost, request: ExecRequest, signal: Ab
   const owned = undo.move();
   return {
     pid,
-    stdin: running.stdin,
-    stdout: running.stdout,
-    stderr: running.stderr,
+    stdin: running.streams.stdin,
+    stdout: running.streams.stdout,
+    stderr: running.streams.stderr,
     exitCode: running.exitCode,
     signal: (number) => !running.hasEnded() && (process?.signal(number) ?? false),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
@@ -94,42 +98,36 @@ async function writeExecFiles({ directory, process }: ExecRequest): Promise<Exec
 
 interface RunningExec {
   readonly child: Child;
-  readonly stdin: Socket | undefined;
-  readonly stdout: Socket;
-  readonly stderr: Socket;
+  readonly streams: ExecStreams;
   readonly exitCode: Promise<number>;
   hasEnded(): boolean;
-  destroyStreams(): void;
 }
 
 async function startRuntime(
   { programs, runtime }: ExecHost,
-  { runtimeId, stdin, descriptor }: ExecRequest,
+  { runtimeId, process, stdin, descriptor }: ExecRequest,
   files: ExecFiles,
 ): Promise<RunningExec> {
   using ends = new DisposableStack();
-  const input = stdin ? programs.pipes.toChild() : undefined;
-  const out = programs.pipes.fromChild();
-  const err = programs.pipes.fromChild();
+  const streams = process.terminal ? terminalStreams(stdin, terminalSize(process)) : pipeStreams(programs, stdin);
+  for (const end of streams.owned) ends.use(end);
   // only the runtime itself keeps this one open, so its end is the runtime's: the process's own children may keep the others
   const life = programs.pipes.fromChild();
-  for (const end of [input, out, err, life]) if (end !== undefined) ends.use(end.childEnd);
+  ends.use(life.childEnd);
   const kept = descriptor === undefined ? [] : [descriptor];
   const flags = ["--process", files.process, "--pid-file", files.pid, "--preserve-fds", String(kept.length)];
   const program = runtimeCommand(runtime, ["exec", ...flags, runtimeId]);
-  const descriptors = [input?.childEnd ?? programs.nothing, out.childEnd, err.childEnd, ...kept, life.childEnd];
-  const fds = descriptors.map(({ fd }) => fd);
-  const destroyStreams = () => {
-    for (const stream of [input?.writer, out.reader, err.reader, life.reader]) stream?.destroy();
-  };
+  const fds = [...streams.childEnds, ...kept, life.childEnd].map(({ fd }) => fd);
   const child = await programs.start(program, fds).catch((error: unknown) => {
-    destroyStreams();
+    streams.destroy();
+    life.reader.destroy();
     throw error;
   });
-  // a client's input may come when nobody reads it any more
-  input?.writer.on("error", () => {});
-  const { exitCode, hasEnded } = followLife(child, life.reader);
-  return { child, stdin: input?.writer, stdout: out.reader, stderr: err.reader, exitCode, hasEnded, destroyStreams };
+  return { child, streams, ...followLife(child, life.reader) };
+}
+
+function terminalSize({ consoleSize: size }: OciProcess): TerminalSize | undefined {
+  return size === undefined ? undefined : { rows: size.height, columns: size.width };
 }
 
 function followLife(child: Child, life: Socket): Pick<RunningExec, "exitCode" | "hasEnded"> {
@@ -154,10 +152,10 @@ async function firstPid(files: ExecFiles, running: RunningExec, signal: AbortSig
   }
 }
 
-/** The runtime's own words: it has ended, so they are all in the pipe. */
+/** The runtime's own words: it has ended, so they are all there. */
 async function firstBytes(stream: Socket): Promise<string> {
   let text = "";
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
+  for await (const chunk of piecesOf(stream)) {
     text += chunk.toString("utf8");
     if (text.length > MOST_ERROR_BYTES) break;
   }

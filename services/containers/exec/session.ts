@@ -18,10 +18,11 @@ import { runtimeOfRun } from "../runtime/known-run.ts";
 import { runtimeId } from "../runtime/oci-runtime.ts";
 import type { ContainerId } from "../spec/spec.ts";
 import { type ContainerRow, containerById } from "../store/containers.ts";
-import { type ExecRow, execById, insertExec, recordExecExit, recordExecStart } from "../store/execs.ts";
+import { insertExec, recordExecExit, recordExecStart } from "../store/execs.ts";
 import { startDetachedExec } from "./detached.ts";
 import { type ExecSession, startExec } from "./exec.ts";
 import { type ExecSpec, execProcess } from "./exec-process.ts";
+import { findExec } from "./find-exec.ts";
 
 export interface ExecWish extends ExecSpec {
   readonly stdin: boolean;
@@ -39,7 +40,6 @@ export async function createExec(db: Database, reference: string, wish: ExecWish
   if (row.state === "paused") throw paused(row.name);
   if (row.state !== "running") throw notRunning(row.name);
   if (wish.command.length === 0) throw noCommand(row.name);
-  if (wish.tty) throw noTerminal(row.name);
   const id = randomBytes(32).toString("hex");
   await db.transaction(async (tx) => {
     await insertExec(tx, { id, container_id: row.id, spec });
@@ -47,18 +47,6 @@ export async function createExec(db: Database, reference: string, wish: ExecWish
     await recordEvent(tx, db.schema, containerEvent(`exec_create: ${wish.command.join(" ")}`, row, facts));
   });
   return id;
-}
-
-/** Throws NOT_FOUND EXEC_NOT_FOUND. */
-export async function findExec(db: Database, id: string): Promise<ExecRow> {
-  const row = await execById(db, id);
-  if (row !== undefined) return row;
-  throw new CtlError("NOT_FOUND", {
-    reason: "EXEC_NOT_FOUND",
-    what: `find the exec ${id.slice(0, 80)}`,
-    why: "there is no such exec",
-    fix: "execs are forgotten with their container, and an hour after their end",
-  });
 }
 
 /** A running exec whose end is recorded. Dispose it: what is left of it ends then. */
@@ -173,15 +161,6 @@ function noCommand(name: string): CtlError {
     what: `execute something in container ${name}`,
     why: "no command is given",
     fix: "name a program",
-  });
-}
-
-function noTerminal(name: string): CtlError {
-  return new CtlError("UNIMPLEMENTED", {
-    reason: "EXEC_TERMINAL_UNSUPPORTED",
-    what: `execute something in container ${name} with a terminal`,
-    why: "this version executes without one only",
-    fix: "leave -t out",
   });
 }
 

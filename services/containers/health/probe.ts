@@ -128,10 +128,11 @@ function keepFirst({ stdout, stderr }: ExecSession): KeptOutput {
     size += chunk.length;
   };
   const text = () => `${Buffer.concat(chunks).toString("utf8")}${size > KEPT_OUTPUT_BYTES ? "..." : ""}`;
-  return { text, ended: Promise.all([drained(stdout, keep), drained(stderr, keep)]) };
+  return { text, ended: Promise.all([stdout, stderr].map((stream) => drained(stream, keep))) };
 }
 
-function drained(stream: Socket, keep: (chunk: Buffer) => void): Promise<void> {
+function drained(stream: Socket | undefined, keep: (chunk: Buffer) => void): Promise<void> {
+  if (stream === undefined) return Promise.resolve();
   const done = Promise.withResolvers<void>();
   stream.on("data", keep);
   stream.on("error", () => {}); // its close follows

@@ -17,6 +17,7 @@ import { stateRoots } from "../runtime/known-run.ts";
 import { runtimeId } from "../runtime/oci-runtime.ts";
 import { releaseRun } from "../runtime/release.ts";
 import type { ContainerId, ContainerSpec, ImageDefaults } from "../spec/spec.ts";
+import { takeKeptSize } from "../streams/terminal-size.ts";
 import { bundleMounts, shmPath } from "./bundle-mounts.ts";
 import type { Given } from "./given.ts";
 import type { Others } from "./others.ts";
@@ -95,10 +96,12 @@ async function exists(path: string): Promise<boolean> {
 async function prepareBundle({ id, spec, image, given, others }: RunWish, host: ContainerHost): Promise<OciConfig> {
   const paths = containerPaths(host.root, id);
   const { resources } = linuxResources(spec.resources, host.limits);
+  const terminalSize = spec.tty ? await takeKeptSize(paths.bundle) : undefined;
   const config = await writeBundle(
     {
       id,
       spec,
+      terminalSize,
       image,
       bundlePath: paths.bundle,
       rootfsPath: paths.rootfs,

@@ -1,31 +1,67 @@
-import type { Socket } from "node:net";
 import {
+  type ContainersService,
   type ExecOpen,
   type ExecRequest,
   type ExecResponse,
   ExecSpec as ExecSpecMessage,
-  OutputStream as StreamCode,
+  type InspectExecResponse,
 } from "#proto/ctl/containers/v1/containers.ts";
+import type { Database } from "../../kit/database.ts";
+import type { Handlers } from "../../kit/grpc/handlers.ts";
+import { resizeTerminalOf } from "../../kit/linux/pty.ts";
+import { timestampOf } from "../../kit/timestamp.ts";
 import type { DetachedExecs } from "../exec/detached-execs.ts";
+import { execOutput } from "../exec/exec-output.ts";
+import { findExec } from "../exec/find-exec.ts";
+import { type RunningExecDeps, resizeExec, signalExec } from "../exec/running-exec.ts";
 import {
   createExec,
   type ExecDeps,
   type ExecWish,
-  findExec,
   type RunningExec,
   runDetachedExec,
   runExec,
 } from "../exec/session.ts";
+import { findContainer } from "../find.ts";
 import { parseSignal } from "../spec/signals.ts";
+import { type ExecRow, listExecRows } from "../store/execs.ts";
 import type { ClientInput } from "../streams/input.ts";
-import { inputsOf, openMissing } from "./streams.ts";
+import { CODES, inputsOf, openMissing } from "./streams.ts";
+import { parseSize } from "./terminal-size.ts";
 
-export interface ExecCallDeps extends ExecDeps {
+export interface ExecCallDeps extends ExecDeps, RunningExecDeps {
+  readonly db: Database;
+  readonly node: string;
   readonly detached: DetachedExecs;
 }
 
-/** Serves one `Exec`: `started`, output, `exit`. It ends with its client unless it is detached. */
-export async function* execCall(
+/** What the service answers about execs. */
+export function execHandlers(deps: ExecCallDeps) {
+  const { db, node } = deps;
+  return {
+    createExec: async ({ ref, spec }) => {
+      const message = ExecSpecMessage.fromPartial(spec ?? {});
+      return { execId: await createExec(db, ref, parseExec(message), execBytes(message)) };
+    },
+    exec: (requests, { signal }) => execCall(requests, deps, signal),
+    inspectExec: async ({ execId }) => execMessage(await findExec(db, execId)),
+    listExecs: async ({ ref }) => {
+      const containerId = ref === "" ? undefined : (await findContainer(db, ref)).id;
+      return { execs: (await listExecRows(db, { node, containerId })).map(execMessage) };
+    },
+    signalExec: async ({ execId, signal: name }) => {
+      await signalExec(execId, name, deps);
+      return {};
+    },
+    resizeExec: async ({ execId, size }) => {
+      await resizeExec(execId, parseSize(size), deps);
+      return {};
+    },
+  } satisfies Partial<Handlers<typeof ContainersService>>;
+}
+
+/** Serves one `Exec`: `started`, output, `exit`. It ends with its client unless that detaches. */
+async function* execCall(
   requests: AsyncIterable<ExecRequest>,
   deps: ExecCallDeps,
   signal: AbortSignal,
@@ -41,17 +77,37 @@ export async function* execCall(
     yield { event: { $case: "started", value: { execId: id, pid } } };
     return;
   }
-  await using running = await runExec(id, wish, deps, signal);
-  const { session } = running;
+  yield* serveClient(id, await runExec(id, wish, deps, signal), inputsOf(messages), deps, signal);
+}
+
+/** An exec whose client is there. Takes `running` over. */
+async function* serveClient(
+  id: string,
+  running: RunningExec,
+  inputs: AsyncIterable<ClientInput>,
+  { detached }: ExecCallDeps,
+  signal: AbortSignal,
+): AsyncGenerator<ExecResponse> {
+  await using owned = new AsyncDisposableStack();
+  owned.use(running);
+  const output = execOutput(running.session);
   // its output ends with it, and so does the loop below, which else would wait for output for ever
   const stop = () => void Promise.resolve(running[Symbol.asyncDispose]()).catch(() => {});
   signal.addEventListener("abort", stop, { once: true });
-  const input = followExecInput(inputsOf(messages), running);
-  input.catch(() => {});
+  if (signal.aborted) stop();
+  const left = followExecInput(inputs, running, signal);
   try {
-    yield { event: { $case: "started", value: { execId: id, pid: session.pid } } };
-    for await (const { stream, data } of outputOf(session.stdout, session.stderr)) {
-      yield { event: { $case: "output", value: { stream, data, position: undefined } } };
+    yield { event: { $case: "started", value: { execId: id, pid: running.session.pid } } };
+    for (;;) {
+      const next = await Promise.race([output.next(), left]);
+      if (next === "detached") {
+        owned.move();
+        detached.keep(id, running, output);
+        return;
+      }
+      if (next.done === true) break;
+      const { stream, data } = next.value;
+      yield { event: { $case: "output", value: { stream: CODES[stream], data, position: undefined } } };
     }
     yield { event: { $case: "exit", value: { exitCode: await running.exitCode, oomKilled: false } } };
   } finally {
@@ -59,74 +115,56 @@ export async function* execCall(
   }
 }
 
-async function idOf({ ref, exec }: ExecOpen, deps: ExecDeps): Promise<{ id: string; wish: ExecWish }> {
+async function idOf({ ref, exec, size }: ExecOpen, deps: ExecDeps): Promise<{ id: string; wish: ExecWish }> {
   if (exec?.$case === "execId") {
     const row = await findExec(deps.db, exec.value);
-    return { id: row.id, wish: parseExec(ExecSpecMessage.decode(row.spec)) };
+    const wish = parseExec(ExecSpecMessage.decode(row.spec));
+    return { id: row.id, wish: { ...wish, size: size ?? wish.size } };
   }
   if (exec?.$case !== "spec") throw openMissing("execute something in a container");
   const wish = parseExec(exec.value);
-  return { id: await createExec(deps.db, ref, wish, execBytes(exec.value)), wish };
+  const id = await createExec(deps.db, ref, wish, execBytes(exec.value));
+  return { id, wish: { ...wish, size: size ?? wish.size } };
 }
 
-export function parseExec(spec: ExecSpecMessage): ExecWish {
-  const { command, env, workingDir, user, privileged, tty, stdin } = spec;
-  return { command, env, workingDir, user, privileged, tty, stdin };
+function execMessage(row: ExecRow): InspectExecResponse {
+  return {
+    execId: row.id,
+    containerId: row.container_id,
+    spec: ExecSpecMessage.decode(row.spec),
+    running: row.state === "running",
+    exitCode: row.exit_code ?? undefined,
+    pid: row.pid,
+    created: timestampOf(row.created_at),
+  };
 }
 
-export function execBytes(spec: ExecSpecMessage): Buffer {
+function parseExec(spec: ExecSpecMessage): ExecWish {
+  const { command, env, workingDir, user, privileged, tty, stdin, size } = spec;
+  return { command, env, workingDir, user, privileged, tty, stdin, size };
+}
+
+function execBytes(spec: ExecSpecMessage): Buffer {
   return Buffer.from(ExecSpecMessage.encode(spec).finish());
 }
 
-async function followExecInput(inputs: AsyncIterable<ClientInput>, { session }: RunningExec): Promise<void> {
-  session.stdin?.on("error", () => {}); // it may end without having read its input
-  for await (const input of inputs) {
-    if (input.kind === "stdin") await write(session.stdin, input.data);
-    else if (input.kind === "close-stdin") session.stdin?.end();
-    else if (input.kind === "signal") session.signal(parseSignal(input.name));
-  }
-  session.stdin?.end();
-}
-
-async function write(stdin: Socket | undefined, data: Buffer): Promise<void> {
-  if (stdin === undefined || stdin.destroyed || stdin.write(data)) return;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  stdin.once("drain", resolve);
-  stdin.once("close", resolve);
-  await promise;
-  stdin.off("drain", resolve);
-  stdin.off("close", resolve);
-}
-
-interface Piece {
-  readonly stream: StreamCode;
-  readonly data: Buffer;
-}
-
-/** Both streams as they come, each no faster than it is taken. */
-async function* outputOf(stdout: Socket, stderr: Socket): AsyncGenerator<Piece> {
-  const sources: readonly Source[] = [
-    { stream: StreamCode.STDOUT, pieces: stdout[Symbol.asyncIterator]() },
-    { stream: StreamCode.STDERR, pieces: stderr[Symbol.asyncIterator]() },
-  ];
-  const open = new Map(sources.map((source) => [source, nextOf(source)]));
-  while (open.size > 0) {
-    const { source, done, value } = await Promise.race(open.values());
-    if (done === true) {
-      open.delete(source);
-    } else {
-      open.set(source, nextOf(source));
-      yield { stream: source.stream, data: value };
+/** Resolves when the client detaches; when it only ends its input, or goes away, it never does. */
+async function followExecInput(
+  inputs: AsyncIterable<ClientInput>,
+  { session }: RunningExec,
+  signal: AbortSignal,
+): Promise<"detached"> {
+  try {
+    for await (const input of inputs) {
+      if (input.kind === "stdin") await session.stdin?.write(input.data, signal);
+      else if (input.kind === "close-stdin") session.stdin?.end();
+      else if (input.kind === "signal") session.signal(parseSignal(input.name));
+      else if (input.kind === "resize") await resizeTerminalOf(session.pid, input);
+      else if (input.kind === "detach") return "detached";
     }
+    session.stdin?.end();
+  } catch {
+    // the call has failed, and is over
   }
-}
-
-interface Source {
-  readonly stream: StreamCode;
-  readonly pieces: AsyncIterator<Buffer>;
-}
-
-async function nextOf(source: Source) {
-  const { done, value } = await source.pieces.next();
-  return { source, done, value };
+  return new Promise(() => {});
 }

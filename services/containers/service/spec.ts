@@ -12,6 +12,7 @@ import type { RestartPolicy } from "../exits/restart-policy.ts";
 import { effectiveCheck, parseOnUnhealthy } from "../health/check.ts";
 import type { ContainerMount, ContainerSpec, ImageDefaults, Propagation, Recursive } from "../spec/spec.ts";
 import type { UpdateWish } from "../update.ts";
+import { parseSize } from "./terminal-size.ts";
 
 /**
  * The caller's message as the narrow type that everything in this service works with; refused here or nowhere.
@@ -48,6 +49,7 @@ export function parseSpec(wish: SpecMessage, image?: ImageConfig): ContainerSpec
     domainname,
     labels: wish.labels,
     tty: wish.tty,
+    ...(wish.consoleSize === undefined ? {} : { consoleSize: parseSize(wish.consoleSize) }),
     openStdin: wish.openStdin,
     stdinOnce: wish.stdinOnce,
     readOnlyRootfs: wish.readOnlyRootfs,
@@ -55,6 +57,7 @@ export function parseSpec(wish: SpecMessage, image?: ImageConfig): ContainerSpec
     stopTimeoutS: wish.stopTimeoutS,
     restart: parseRestart(wish.restart),
     autoRemove: wish.autoRemove,
+    ...(wish.autoRemove && wish.attach.some((stream) => stream !== "stdin") ? { isAwaited: true } : {}),
     resources: wish.resources ?? NO_LIMITS,
     capAdd: wish.capAdd,
     capDrop: wish.capDrop,

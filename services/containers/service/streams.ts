@@ -1,5 +1,6 @@
 import type { OutputFrame as FrameMessage } from "#proto/ctl/containers/v1/containers.ts";
 import {
+  type AttachOpen,
   type AttachRequest,
   type AttachResponse,
   type ExecRequest,
@@ -7,15 +8,21 @@ import {
   type ReadLogsResponse,
   OutputStream as StreamCode,
 } from "#proto/ctl/containers/v1/containers.ts";
+import { sleep } from "../../kit/deadlines.ts";
 import { CtlError } from "../../kit/errors.ts";
 import { nanosecondsOf, type Timestamp, timestampOfNanoseconds } from "../../kit/timestamp.ts";
 import type { OutputFrame } from "../logs/output.ts";
 import { type LogDeps, readLogs } from "../logs/read-logs.ts";
 import type { OutputStream } from "../logs/record.ts";
 import { type AttachDeps, type AttachWish, attach } from "../streams/attach.ts";
+import type { ForegroundClients } from "../streams/foreground.ts";
 import { type ClientInput, followInput, type InputDeps } from "../streams/input.ts";
+import { isSize, parseSize } from "./terminal-size.ts";
 
-const CODES: Readonly<Record<OutputStream, StreamCode>> = { stdout: StreamCode.STDOUT, stderr: StreamCode.STDERR };
+export const CODES: Readonly<Record<OutputStream, StreamCode>> = {
+  stdout: StreamCode.STDOUT,
+  stderr: StreamCode.STDERR,
+};
 
 /** Serves `ReadLogs`. */
 export async function* logsCall(
@@ -42,39 +49,75 @@ export async function* logsCall(
   }
 }
 
+export interface AttachCallDeps extends AttachDeps, InputDeps {
+  readonly foreground: ForegroundClients;
+}
+
 /** Serves one `Attach`: `attached` first, then output, `exit` last; the client's messages are followed beside it. */
 export async function* attachCall(
   requests: AsyncIterable<AttachRequest>,
-  deps: AttachDeps & InputDeps,
+  deps: AttachCallDeps,
   signal: AbortSignal,
 ): AsyncGenerator<AttachResponse> {
   const messages = requests[Symbol.asyncIterator]();
   const first = (await messages.next()).value?.input;
   if (first?.$case !== "open") throw openMissing("attach to a container");
-  const { ref, logs, position, awaitStart, afterRun, stdin } = first.value;
-  const wish: AttachWish = { streams: wantedStreams(first.value), logs, position, awaitStart, afterRun };
-  using attachment = await attach(ref, wish, deps);
-  const { row } = attachment;
+  using attachment = await attach(first.value.ref, attachWish(first.value), deps);
+  const { row, paths, ended } = attachment;
+  using client = deps.foreground.begin(row);
   const ends = new AbortController();
+  const over = new AbortController();
+  void ended.then(() => over.abort());
   const linked = AbortSignal.any([signal, ends.signal]);
   const output = attachment.output(linked);
   // begun before `attached` is told: the log is opened before a short run can come and go
   let next = awaitedLater(output.next());
-  const target = { row, paths: attachment.paths, wantsStdin: stdin };
+  const target = { row, paths, wantsStdin: first.value.stdin, over: over.signal };
   const input = awaitedLater(followInput(inputsOf(messages), target, deps, linked));
+  const left = leaving(input);
   try {
-    yield { event: { $case: "attached", value: { id: row.id } } };
-    for (let { value, done } = await next; done !== true; { value, done } = await next) {
+    yield { event: { $case: "attached", value: { id: row.id, position: attachment.from } } };
+    for (;;) {
+      const turn = await Promise.race([next, left]);
+      if (turn === "left") client?.hasLeft();
+      if (turn === "left") return;
+      if (turn.done === true) break;
       next = awaitedLater(output.next());
-      yield { event: { $case: "output", value: frameMessage(value) } };
+      yield { event: { $case: "output", value: frameMessage(turn.value) } };
     }
-    const { exitCode, oomKilled } = await attachment.ended;
+    const { exitCode, oomKilled } = await ended;
     yield { event: { $case: "exit", value: { exitCode, oomKilled } } };
+    // what has left here may still be lost on its way, so one that could not come back for it says when it has it
+    if (client !== undefined && (await Promise.race([left, sleep(GOODBYE_MS, signal)])) === "left") client.hasLeft();
   } finally {
     ends.abort();
     await Promise.allSettled([next, input]);
     await output.return(undefined); // what waits at a frame would keep the log open
   }
+}
+
+const GOODBYE_MS = 2_000;
+
+function attachWish(open: AttachOpen): AttachWish {
+  const { logs, position, awaitStart, afterRun, size } = open;
+  return {
+    streams: wantedStreams(open),
+    logs,
+    position,
+    awaitStart,
+    afterRun,
+    size: size === undefined ? undefined : parseSize(size),
+  };
+}
+
+/** Resolves when the client detaches, and else never. */
+function leaving(input: Promise<boolean>): Promise<"left"> {
+  const { promise, resolve } = Promise.withResolvers<"left">();
+  input.then(
+    (hasDetached) => hasDetached && resolve("left"),
+    () => {},
+  );
+  return promise;
 }
 
 /** It may fail while the client is slow to take something else: that is no failure that nobody looks at. */
@@ -103,9 +146,11 @@ function parseInput({ input }: { readonly input: InputMessage }): ClientInput | 
     case "closeStdin":
       return { kind: "close-stdin" };
     case "resize":
-      return { kind: "resize", rows: input.value.rows, columns: input.value.columns };
+      return isSize(input.value) ? { kind: "resize", ...input.value } : undefined;
     case "signal":
       return { kind: "signal", name: input.value };
+    case "detach":
+      return { kind: "detach" };
     default:
       return undefined;
   }

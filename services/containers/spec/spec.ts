@@ -1,3 +1,4 @@
+import type { TerminalSize } from "../../kit/linux/pty.ts";
 import type { RestartPolicy } from "../exits/restart-policy.ts";
 import type { Healthcheck, OnUnhealthy } from "../health/check.ts";
 
@@ -32,6 +33,8 @@ export interface ContainerSpec {
   readonly domainname: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly tty: boolean;
+  /** Of its terminal, before it writes its first byte. */
+  readonly consoleSize?: TerminalSize | undefined;
   readonly openStdin: boolean;
   /** The container's stdin closes when the first attached client ends. */
   readonly stdinOnce: boolean;
@@ -41,6 +44,8 @@ export interface ContainerSpec {
   readonly stopTimeoutS: number | undefined;
   readonly restart: RestartPolicy;
   readonly autoRemove: boolean;
+  /** Its creator waits for its output, and it is removed at its end. */
+  readonly isAwaited?: boolean;
   readonly resources: Resources;
   readonly capAdd: readonly string[];
   readonly capDrop: readonly string[];

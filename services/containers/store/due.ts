@@ -2,10 +2,19 @@ import type { Db } from "../../kit/database.ts";
 
 export type DueAction = "remove" | "deactivate" | "start";
 
+export interface DueRow {
+  readonly id: string;
+  readonly run: number;
+  readonly action: DueAction;
+  /** A client in the foreground waits for its output. */
+  readonly is_awaited: boolean;
+  readonly started_at: Date | null;
+}
+
 /** What the gateway has to do: `--rm` of what has ended, sandboxes of what has ended, starts after a boot. */
-export async function dueContainers(db: Db, node: string): Promise<{ id: string; run: number; action: DueAction }[]> {
-  const { rows } = await db.query<{ id: string; run: number; action: DueAction }>(
-    `select id, run,
+export async function dueContainers(db: Db, node: string): Promise<DueRow[]> {
+  const { rows } = await db.query<DueRow>(
+    `select id, run, started_at, coalesce((spec->>'isAwaited')::boolean, false) as is_awaited,
             case when wants_start then 'start'
                  when auto_remove and run > 0 then 'remove'
                  else 'deactivate' end as action

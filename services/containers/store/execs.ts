@@ -24,6 +24,22 @@ export async function execById(db: Db, id: string): Promise<ExecRow | undefined>
   return rows[0];
 }
 
+/** Whose id begins so: at most two, which is one too many. */
+export async function execsByBeginning(db: Db, beginning: string): Promise<ExecRow[]> {
+  const { rows } = await db.query<ExecRow>("select * from execs where id like $1 || '%' limit 2", [beginning]);
+  return rows;
+}
+
+/** Those of one container, or of all on a node; the oldest first. */
+export async function listExecRows(db: Db, of: { node: string; containerId: string | undefined }): Promise<ExecRow[]> {
+  const { rows } = await db.query<ExecRow>(
+    `select e.* from execs e join containers c on c.id = e.container_id
+      where c.node = $1 and ($2::text is null or e.container_id = $2) order by e.created_at, e.id`,
+    [of.node, of.containerId ?? null],
+  );
+  return rows;
+}
+
 /** False: it was started before; an exec runs once. */
 export async function recordExecStart(db: Db, id: string, pid: number, isDetached: boolean): Promise<boolean> {
   const { rowCount } = await db.query(

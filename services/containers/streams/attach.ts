@@ -1,5 +1,6 @@
 import { mkdir, open } from "node:fs/promises";
 import type { Db } from "../../kit/database.ts";
+import type { TerminalSize } from "../../kit/linux/pty.ts";
 import type { RunEnd, RunEnds } from "../exits/ends.ts";
 import { findContainer } from "../find.ts";
 import { notRunning } from "../kill.ts";
@@ -10,6 +11,7 @@ import { endOfLog, startOfLog } from "../logs/tail.ts";
 import { type ContainerPaths, containerPaths } from "../paths.ts";
 import { beingRemoved } from "../prepare.ts";
 import type { ContainerRow } from "../store/containers.ts";
+import { keepSizeForStart, resizeTerminal } from "./terminal-size.ts";
 
 export interface AttachWish {
   readonly streams: ReadonlySet<OutputStream>;
@@ -21,12 +23,16 @@ export interface AttachWish {
   readonly awaitStart: boolean;
   /** The run that is meant comes after this one. */
   readonly afterRun: number | undefined;
+  /** Of the client's terminal. */
+  readonly size: TerminalSize | undefined;
 }
 
 /** One client's view of one run. Dispose it. */
 export interface Attachment extends Disposable {
   readonly row: ContainerRow;
   readonly paths: ContainerPaths;
+  /** Where its output begins. */
+  readonly from: LogPosition;
   /** Resolves when the run has ended. */
   readonly ended: Promise<RunEnd>;
   /** The run's output until its end, in order, from the log: a client that reads slowly slows nobody. */
@@ -57,9 +63,11 @@ export async function attach(reference: string, wish: AttachWish, { db, root, en
     const ended = last === undefined ? end.ended : Promise.resolve(last);
     const paths = containerPaths(root, row.id);
     const from = await startPosition(paths, wish, hasBegun);
+    if (wish.size !== undefined && row.spec.tty) await giveSize(paths, wish.size, isUp(row.state));
     return {
       row,
       paths,
+      from,
       ended,
       output: (signal) => outputFrames({ logPath: paths.log, from, until: { ended } }, wish.streams, signal),
       [Symbol.dispose]: () => end[Symbol.dispose](),
@@ -68,6 +76,12 @@ export async function attach(reference: string, wish: AttachWish, { db, root, en
     end[Symbol.dispose]();
     throw error;
   }
+}
+
+/** A run that is still to start has the client's size from its first byte on. */
+async function giveSize({ bundle }: ContainerPaths, size: TerminalSize, isRunning: boolean): Promise<void> {
+  if (isRunning) await resizeTerminal(bundle, size);
+  else await keepSizeForStart(bundle, size);
 }
 
 /** How its last run ended. Throws CONTAINER_NOT_RUNNING when there was none. */

@@ -14,7 +14,9 @@ export type ClientInput =
   | { readonly kind: "stdin"; readonly data: Buffer }
   | { readonly kind: "close-stdin" }
   | { readonly kind: "resize"; readonly rows: number; readonly columns: number }
-  | { readonly kind: "signal"; readonly name: string };
+  | { readonly kind: "signal"; readonly name: string }
+  /** It leaves for good; the process goes on. */
+  | { readonly kind: "detach" };
 
 export interface InputDeps {
   readonly db: Db;
@@ -25,21 +27,25 @@ export interface InputTarget {
   readonly row: ContainerRow;
   readonly paths: ContainerPaths;
   readonly wantsStdin: boolean;
+  /** Aborts when the run has ended: what was meant for it is then for nobody. */
+  readonly over: AbortSignal;
 }
 
 const LOOK_MS = 5;
 
 /**
  * Carries out what an attached client sends, until it half-closes, goes away, or the signal aborts. A client may send
- * before the container runs: its input waits for it. Leaving lets the container's stdin end, where it is to end so.
+ * before the container runs: its input waits for it. Leaving lets the container's stdin end, where it is to end so; a
+ * client that detaches leaves it open: then the answer is true.
  */
 export async function followInput(
   inputs: AsyncIterable<ClientInput>,
   target: InputTarget,
   deps: InputDeps,
   signal: AbortSignal,
-): Promise<void> {
-  await using stdin = new LateStdin(target, signal);
+): Promise<boolean> {
+  const wanted = AbortSignal.any([signal, target.over]);
+  await using stdin = new LateStdin(target, wanted);
   for await (const input of untilAborted(inputs, signal)) {
     switch (input.kind) {
       case "stdin":
@@ -49,16 +55,19 @@ export async function followInput(
         if (target.wantsStdin) await stdin.end();
         break;
       case "resize":
-        await resizeWhenUp(target, input, signal);
+        await resizeWhenUp(target, input, wanted);
         break;
       case "signal":
         await signalProcess(target.row.id, input.name, deps);
         break;
+      case "detach":
+        return true;
       default:
         input satisfies never;
     }
   }
   if (target.wantsStdin) await stdin.end();
+  return false;
 }
 
 /** A client may keep its side open for as long as it likes; the container's end ends it here. */
@@ -84,7 +93,11 @@ class LateStdin implements AsyncDisposable {
 
   async write(data: Buffer): Promise<void> {
     this.#opened ??= await this.#open();
-    await this.#opened?.write(data, this.#signal);
+    try {
+      await this.#opened?.write(data, this.#signal);
+    } catch (error) {
+      if (!this.#signal.aborted) throw error;
+    }
   }
 
   async end(): Promise<void> {

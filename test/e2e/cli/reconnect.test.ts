@@ -30,11 +30,27 @@ describe("ctl while a part of the daemon is killed", function () {
     await eventually(async () => (await engine.ok("ps", "-aq")) === "");
   });
 
+  for (const victim of ["gateway", "containers"] as const) {
+    it(`loses nothing of a run --rm that ends while ${victim} is away, and removes it then`, async () => {
+      const script = `echo up; sleep 0.4; seq 20000; exit 5`;
+      await using run = engine.start("run", "--rm", "busybox", "sh", "-c", script);
+      await run.untilStdout("up\n", 15_000);
+      await engine.daemon.kill(victim);
+      if (victim === "gateway") {
+        await eventually(() => isOver(script), 15_000);
+        await engine.daemon.start();
+      }
+      expect(await run.exitCode(40_000)).to.equal(5);
+      expect(run.stdout()).to.equal(`up\n${Array.from({ length: 20_000 }, (_, index) => `${index + 1}\n`).join("")}`);
+      await eventually(async () => (await engine.ok("ps", "-aq")) === "");
+    });
+  }
+
   it("tells the exit code of a run that ended while the gateway was away", async () => {
     await using run = engine.start("run", "--name", "box", "busybox", "sh", "-c", "echo up; sleep 1; echo end; exit 5");
     await run.untilStdout("up\n", 15_000);
     await engine.daemon.kill("gateway");
-    await eventually(() => isOver(), 15_000);
+    await eventually(() => isOver("echo up; sleep 1"), 15_000);
     await engine.daemon.start();
     expect(await run.exitCode(40_000)).to.equal(5);
     expect(run.stdout()).to.equal("up\nend\n");
@@ -50,9 +66,9 @@ describe("ctl while a part of the daemon is killed", function () {
   });
 
   /** Seen on the host, since there is nobody to ask: the container's last process has gone. */
-  async function isOver(): Promise<boolean> {
+  async function isOver(script: string): Promise<boolean> {
     const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
     const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")));
-    return !lines.some((line) => line.startsWith("sh\0-c\0echo up; sleep 1"));
+    return !lines.some((line) => line.startsWith(`sh\0-c\0${script}`));
   }
 });

@@ -1,9 +1,13 @@
 import { expect } from "chai";
+import { descendants } from "../../../services/containers/exec/kill-tree.ts";
+import { resizeTerminalOf } from "../../../services/kit/linux/pty.ts";
 import { eventually } from "../../lab/eventually.ts";
 import { type RunningProgram, startProgram } from "../../lab/program.ts";
 import { file, tar } from "../../lab/tar.ts";
 import { sharedEngine } from "../engine.ts";
 
+/** Waits for another size than 33 lines, and says it. */
+const SIZE_AFTER_CHANGE = "while stty size | grep -q ^33; do sleep 0.05; done; stty size";
 const CTRL_P_CTRL_Q = "\x10\x11";
 const CTRL_C = "\x03";
 const CTRL_D = "\x04";
@@ -14,10 +18,20 @@ describe("ctl on a terminal", function () {
 
   /** util-linux's script gives it a pseudo-terminal, here of 33 lines of 99 columns. */
   function onTerminal(...args: string[]): RunningProgram {
+    return onTerminalWith({}, ...args);
+  }
+
+  function onTerminalWith(more: Readonly<Record<string, string>>, ...args: string[]): RunningProgram {
     const { program, args: words, env } = engine.daemon.ctlCommand(args);
     const line = [program, ...words].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
     const script = `stty rows 33 cols 99; ${line}; echo "ended with $?"`;
-    return startProgram({ program: "script", args: ["-qefc", script, "/dev/null"], env }, engine.daemon.directory);
+    const command = { program: "script", args: ["-qefc", script, "/dev/null"], env: { ...env, ...more } };
+    return startProgram(command, engine.daemon.directory);
+  }
+
+  async function resize(on: RunningProgram, rows: number, columns: number): Promise<void> {
+    const [child = 0] = await descendants(on.pid);
+    expect(await resizeTerminalOf(child, { rows, columns })).to.equal(true);
   }
 
   it("gives the container's shell its size, every key and every byte, and hands its exit code on", async () => {
@@ -50,6 +64,62 @@ describe("ctl on a terminal", function () {
     await again.untilStdout("kept\r\n");
     again.write(CTRL_D);
     expect(await again.untilStdout("ended with")).to.match(/ended with 0\r\n$/);
+  });
+
+  it("has the terminal's size from the first byte on, also of one that is started again, and when it changes", async () => {
+    await using first = onTerminal("run", "-it", "--name", "box", "busybox", "sh", "-c", "stty size");
+    expect(await first.untilStdout("ended with")).to.equal("33 99\r\nended with 0\r\n");
+    await engine.ok("rm", "box");
+    await engine.ok("create", "-it", "--name", "box", "busybox", "sh", "-c", `stty size; ${SIZE_AFTER_CHANGE}`);
+    await using again = onTerminal("start", "-ai", "box");
+    await again.untilStdout("33 99\r\n");
+    await resize(again, 40, 110);
+    expect(await again.untilStdout("ended with")).to.equal("33 99\r\n40 110\r\nended with 0\r\n");
+  });
+
+  it("executes in a container on a terminal: size, keys, exit code, signals, and detach keys that leave it running", async () => {
+    await engine.ok("run", "-d", "--name", "box", "busybox", "sleep", "600");
+    await using sized = onTerminal("exec", "-it", "box", "sh", "-c", `stty size; tty; ${SIZE_AFTER_CHANGE}; exit 3`);
+    await sized.untilStdout("/dev/pts/");
+    await resize(sized, 40, 110);
+    expect(await sized.untilStdout("ended with")).to.equal("33 99\r\n/dev/pts/0\r\n40 110\r\nended with 3\r\n");
+
+    await using shell = onTerminal("exec", "-it", "--detach-keys", "ctrl-a,d", "box", "sh");
+    await shell.untilStdout("/ # ");
+    shell.write("sleep 601\n");
+    await eventually(async () => (await engine.ok("top", "box")).includes("sleep 601"));
+    shell.write(CTRL_C);
+    await shell.untilStdout("^C\r\n");
+    shell.write("sleep 602\n");
+    await eventually(async () => (await engine.ok("top", "box")).includes("sleep 602"));
+    shell.write("\x01d");
+    expect(await shell.untilStdout("ended with")).to.match(/ended with 0\r\n$/);
+    expect(await engine.ok("top", "box")).to.include("sleep 602");
+    expect(await engine.ok("execs", "ls", "--format", "{{.Command}} {{.Status}}")).to.equal('"sh" Running');
+  });
+
+  it("takes the keys that detach from the environment or Docker's configuration, where the command line says none", async () => {
+    const configured = { CTL_DETACH_KEYS: "ctrl-x" };
+    await using shell = onTerminalWith(configured, "run", "-it", "--name", "box", "busybox", "sh");
+    await shell.untilStdout("/ # ", 15_000);
+    shell.write("\x18");
+    expect(await shell.untilStdout("ended with")).to.match(/ended with 0\r\n$/);
+    expect(await engine.inspect("box", "State.Running")).to.equal(true);
+  });
+
+  it("goes on in the middle of a session when the containers service comes back", async () => {
+    const script = "while read line; do echo got $line; done; exit 6";
+    await using shell = onTerminal("run", "-it", "--rm", "busybox", "sh", "-c", script);
+    shell.write("one\n");
+    await shell.untilStdout("got one\r\n", 15_000);
+    await engine.daemon.kill("containers");
+    await eventually(async () => (await engine.ctl("ps")).exitCode === 0, 20_000);
+    await eventually(() => {
+      shell.write("two\n");
+      return shell.stdout().includes("got two\r\n");
+    }, 15_000);
+    shell.write(CTRL_D);
+    expect(await shell.untilStdout("ended with", 15_000)).to.match(/ended with 6\r\n$/);
   });
 
   it("draws a bar for each layer of a pull, each in its own line", async () => {

@@ -1,6 +1,15 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "chai";
+import { descendants } from "../../../services/containers/exec/kill-tree.ts";
+import { resizeTerminalOf, type TerminalSize } from "../../../services/kit/linux/pty.ts";
 import { eventually } from "../../lab/eventually.ts";
+import type { RunningProgram } from "../../lab/program.ts";
 import type { DockerCommand } from "./docker-command.ts";
+
+async function resize(on: RunningProgram, size: TerminalSize): Promise<void> {
+  const [child = 0] = await descendants(on.pid);
+  expect(await resizeTerminalOf(child, size)).to.equal(true);
+}
 
 /** What the docker command does with ctl. */
 export function worksWithCtl({ engine, docker, ok, fails, start, startOnTerminal, inspect }: DockerCommand): void {
@@ -63,6 +72,25 @@ export function worksWithCtl({ engine, docker, ok, fails, start, startOnTerminal
     expect(await fails(1, "exec", "nope", "true")).to.include("No such container: nope");
     await ok("kill", "one");
     expect(await fails(1, "exec", "one", "true")).to.include("is not running");
+  });
+
+  it("executes on a terminal that has ours's size, now and when it changes, and detaches by keys", async () => {
+    await ok("run", "-d", "--name", "one", "busybox", "sleep", "60");
+    await using shell = startOnTerminal("exec", "-it", "--detach-keys", "ctrl-a", "one", "sh");
+    await shell.untilStdout("# ");
+    await resize(shell, { rows: 41, columns: 111 });
+    await eventually(async () => {
+      shell.write("stty size\n");
+      await delay(100);
+      return shell.stdout().includes("41 111\r\n");
+    });
+    shell.write("exec sleep 61\n");
+    await eventually(async () => (await ok("top", "one")).includes("sleep 61"));
+    shell.write("\u0001");
+    await shell.exitCode();
+    expect(await ok("top", "one")).to.include("sleep 61");
+    await using over = startOnTerminal("exec", "-it", "one", "sh", "-c", "exit 9");
+    expect(await over.exitCode()).to.equal(9);
   });
 
   it("ends with Docker's exit codes where nothing can run", async () => {

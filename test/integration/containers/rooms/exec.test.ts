@@ -1,9 +1,12 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "chai";
 import { type ExecSession, startExec } from "../../../../services/containers/exec/exec.ts";
+import { execOutput } from "../../../../services/containers/exec/exec-output.ts";
 import { type ExecSpec, execProcess } from "../../../../services/containers/exec/exec-process.ts";
+import { resizeTerminalOf } from "../../../../services/kit/linux/pty.ts";
 import { eventually } from "../../../lab/eventually.ts";
 import { rejection } from "../../../lab/rejection.ts";
 import { CRUN, openRooms, type Rooms, RUNC, type StartedContainer, signal, startContainer } from "./rooms.ts";
@@ -48,7 +51,7 @@ for (const candidate of [CRUN, RUNC]) {
     it("passes 16 MiB of any bytes in and out unchanged, and ends at the end of its input", async () => {
       const sent = Buffer.alloc(16 << 20, createHash("sha512").update("seed").digest());
       await using session = await execute(["cat"], { stdin: true });
-      session.stdin?.end(sent);
+      void session.stdin?.write(sent, signal("write")).then(() => session.stdin?.end());
       const digest = createHash("sha256");
       for await (const chunk of session.stdout as AsyncIterable<Buffer>) digest.update(chunk);
       expect(digest.digest("hex")).to.equal(createHash("sha256").update(sent).digest("hex"));
@@ -84,11 +87,60 @@ for (const candidate of [CRUN, RUNC]) {
       expect(await rejection(execute(["true"], { workingDir: "/no/such" }))).to.include({ reason: "CWD_UNUSABLE" });
     });
 
+    it("has a terminal of its own: its size from the first byte, what is typed, one stream, the exit code", async () => {
+      await using session = await execute(["sh", "-c", "stty size; tty >&2; read line; echo got $line; exit 7"], {
+        tty: true,
+        stdin: true,
+        size: { rows: 33, columns: 99 },
+      });
+      let out = "";
+      for await (const { data } of execOutput(session)) {
+        out += data.toString("latin1");
+        if (/pts\S+\r\n$/.test(out)) void session.stdin?.write(Buffer.from("typed\n"), signal("type"));
+      }
+      expect(out).to.match(/^33 99\r\n\/dev\/pts\/\d+\r\ntyped\r\ngot typed\r\n$/);
+      expect(await session.exitCode).to.equal(7);
+    });
+
+    it("is told when its terminal's size changes", async () => {
+      await using session = await execute(
+        ["sh", "-c", "trap 'stty size; exit' WINCH; echo up; while :; do sleep 0.1; done"],
+        {
+          tty: true,
+        },
+      );
+      let text = "";
+      for await (const { data } of execOutput(session)) {
+        text += data.toString("latin1");
+        if (text === "up\r\n") expect(await resizeTerminalOf(session.pid, { rows: 50, columns: 120 })).to.equal(true);
+      }
+      expect(text).to.equal("up\r\n50 120\r\n");
+    });
+
+    it("loses and changes nothing of what comes fast out of a terminal and is read slowly", async () => {
+      await using session = await execute(["sh", "-c", "seq 200000"], { tty: true });
+      let text = "";
+      for await (const { data } of execOutput(session)) {
+        text += data.toString("latin1");
+        if (text.length < 100_000) await delay(2);
+      }
+      const sent = Array.from({ length: 200_000 }, (_, index) => `${index + 1}\r\n`).join("");
+      expect([text.length, text === sent]).to.deep.equal([sent.length, true]);
+    });
+
+    it("ends with its session also on a terminal; what is refused there is told as well", async () => {
+      const session = await execute(["sh", "-c", "sleep 994 & sleep 993"], { tty: true, stdin: true });
+      await eventually(async () => (await commandLines()).some((line) => line.includes("sleep 993")));
+      await session[Symbol.asyncDispose]();
+      expect((await commandLines()).filter((line) => /sleep (993|994)/.test(line))).to.deep.equal([]);
+      expect(await rejection(execute(["nosuch"], { tty: true }))).to.include({ reason: "COMMAND_NOT_FOUND" });
+    });
+
     it("leaves no descriptor, file or zombie behind, fifty times over", async () => {
       const before = (await readdir("/proc/self/fd")).length;
       for (let round = 0; round < 50; round++) {
-        await using session = await execute(["true"]);
-        expect(await session.exitCode).to.equal(0);
+        await using session = await execute(["true"], { tty: round % 2 === 1 });
+        expect((await whole(session)).exitCode).to.equal(0);
       }
       expect((await readdir("/proc/self/fd")).length).to.be.at.most(before + 1);
       expect(await ownZombies()).to.deep.equal([]);
@@ -97,13 +149,9 @@ for (const candidate of [CRUN, RUNC]) {
 }
 
 async function whole(session: ExecSession) {
-  const read = async (stream: AsyncIterable<Buffer>) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of stream) chunks.push(chunk);
-    return Buffer.concat(chunks).toString("utf8");
-  };
-  const [out, err, exitCode] = await Promise.all([read(session.stdout), read(session.stderr), session.exitCode]);
-  return { out, err, exitCode };
+  const read = { stdout: "", stderr: "" };
+  for await (const { stream, data } of execOutput(session)) read[stream] += data.toString("latin1");
+  return { out: read.stdout, err: read.stderr, exitCode: await session.exitCode };
 }
 
 async function commandLines(): Promise<string[]> {
