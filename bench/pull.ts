@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { testDaemon } from "../test/lab/daemon.ts";
+import { startDocker } from "../test/lab/docker.ts";
 import { ok } from "../test/lab/ok.ts";
 import { testRegistry } from "../test/lab/registry.ts";
 import { directory, file, tar } from "../test/lab/tar.ts";
 import { type Bench, say } from "./lab/bench.ts";
 import { ctlContender, introduce } from "./lab/both-engines.ts";
 import { type Contender, describe, type Measurement, ratioOfMedians, timeOnce } from "./lab/measure.ts";
-import { startDocker } from "./lab/peer-docker.ts";
 import { verdict } from "./lab/verdict.ts";
 
 const LAYERS = 8;

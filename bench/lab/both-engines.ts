@@ -1,10 +1,10 @@
 import { type TestDaemon, testDaemon } from "../../test/lab/daemon.ts";
+import { type DockerPeer, startDocker } from "../../test/lab/docker.ts";
 import { ok } from "../../test/lab/ok.ts";
 import { type TestRegistry, testRegistry } from "../../test/lab/registry.ts";
 import { say } from "./bench.ts";
 import { describeMachine } from "./machine.ts";
 import type { Contender } from "./measure.ts";
-import { type DockerPeer, startDocker } from "./peer-docker.ts";
 
 export interface BothEngines extends AsyncDisposable {
   readonly ctld: TestDaemon;

@@ -53,12 +53,15 @@ const NEEDS_CAPABILITY: Readonly<Record<string, readonly string[]>> = {
   ],
   CAP_SYS_BOOT: ["reboot"],
   CAP_SYS_NICE: ["get_mempolicy", "mbind", "set_mempolicy"],
-  CAP_SYS_PTRACE: ["pidfd_getfd"],
+  CAP_SYS_PTRACE: ["pidfd_getfd", "process_vm_readv", "process_vm_writev"],
   CAP_SYSLOG: ["syslog"],
 };
 
 /** What Docker allows to nobody: reachable kernel with no use in a container. */
 const DENIED = ["keyctl", "pivot_root"];
+
+/** What Docker does not know: as on a kernel without memory protection keys. */
+const LEFT_OUT = ["pkey_alloc", "pkey_free", "pkey_mprotect"];
 
 /** What Docker allows and containers-common does not. */
 const ADDED = ["futex_waitv", "io_pgetevents", "io_pgetevents_time64", "vmsplice"];
@@ -73,7 +76,7 @@ process.stdout.write(`${JSON.stringify(narrow(profile), null, 2)}\n`);
 
 function narrow({ defaultAction, defaultErrnoRet, archMap, syscalls }: Profile): Profile {
   const gated = Object.values(NEEDS_CAPABILITY).flat();
-  const taken = new Set([...gated, ...DENIED, ...ADDED, "clone", "clone3"]);
+  const taken = new Set([...gated, ...DENIED, ...LEFT_OUT, ...ADDED, "clone", "clone3"]);
   const kept = syscalls.filter(isForOurArches).flatMap((rule) => {
     const names = rule.names.filter((name) => !taken.has(name));
     return names.length === 0 ? [] : [compact({ ...rule, names })];

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { readFile, readlink } from "node:fs/promises";
 import { expect } from "chai";
-import { eventually } from "../lab/eventually.ts";
-import { sharedEngine } from "./engine.ts";
+import { eventually } from "../../lab/eventually.ts";
+import { sharedEngine } from "../engine.ts";
 
 /** Docker's default set: chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap, net_bind_service, … */
 const DEFAULT_CAPABILITIES = "00000000a80425fb";

@@ -3,11 +3,10 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runCommand } from "../../services/kit/command.ts";
 import { deadline } from "../../services/kit/deadlines.ts";
-import { startDetached, tailOf } from "../../test/lab/detached-process.ts";
-import { eventually } from "../../test/lab/eventually.ts";
-import { sweepInstance } from "../../test/lab/sweep.ts";
-import { temporaryDirectory } from "../../test/lab/temporary-directory.ts";
-import type { Contender } from "./measure.ts";
+import { startDetached, tailOf } from "./detached-process.ts";
+import { eventually } from "./eventually.ts";
+import { sweepInstance } from "./sweep.ts";
+import { temporaryDirectory } from "./temporary-directory.ts";
 
 /** Debian's own client: what else is called docker on this machine is not the peer. */
 const DOCKER = "/usr/bin/docker";
@@ -16,13 +15,21 @@ export interface DockerPeer extends AsyncDisposable {
   /** Everything of its daemons lies below: their processes name it. */
   readonly directory: string;
   run(...args: string[]): Promise<string>;
-  contender(...args: string[]): Contender;
+  /** A command line of its client. */
+  contender(...args: string[]): DockerCommand;
   /** Makes an image of one gzip'd layer, with the configuration that the other side's has. */
   importImage(layerPath: string, tag: string, changes: readonly string[]): Promise<void>;
 }
 
+export interface DockerCommand {
+  readonly name: "docker";
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+}
+
 export interface DockerOptions {
-  /** False: in the caller's network namespace, for a bench that needs the lab's registry and no container. */
+  /** False: in the caller's network namespace, for who needs the lab's registry, and containers without network. */
   readonly ownNetwork: boolean;
 }
 
