@@ -141,6 +141,7 @@ export const acquireNetworks: Step<StartState> = {
         holderName: state.name ?? spec.name,
         endpoints: spec.endpoints.length > 0 ? spec.endpoints : [DEFAULT_ENDPOINT],
         ports: portsOf(spec, imageOf(state)),
+        dnsServers: spec.dnsServers,
       },
       { signal },
     );

@@ -2,11 +2,18 @@ import { type Db, violates } from "../kit/database.ts";
 import { CtlError, isCtlError } from "../kit/errors.ts";
 import { beginStep } from "../kit/outbox.ts";
 import type { Deps } from "./deps.ts";
+import { isAsking } from "./dns/dns.ts";
 import { recordEndpointEvents } from "./events.ts";
 import { findNetworks, knownNetworks } from "./find.ts";
 import { type Holder, type Holding, hasOutside, hostPortOf } from "./holding.ts";
 import { bringUp, reserveAll } from "./host/bring-up.ts";
-import { filteredResolvConf, type HostResolvers, hostResolvers, type ResolvConf } from "./host/resolv-conf.ts";
+import {
+  filteredResolvConf,
+  type HostResolvers,
+  hostResolvers,
+  type ResolvConf,
+  sandboxResolvConf,
+} from "./host/resolv-conf.ts";
 import { driverNetwork, type Network } from "./network.ts";
 import { insertNew, type NewHolder, relink } from "./new-holding.ts";
 import { portConflict, type Reserved, releaseReserved } from "./ports/reserve.ts";
@@ -37,6 +44,7 @@ export async function acquire(request: AcquireRequest, deps: Deps, signal: Abort
   try {
     if (change === "kept") await reserveAll(holding, deps);
     await bringUp(holding, sandbox, deps);
+    await deps.dns.put(holding);
   } catch (error) {
     await withdraw(holding, change, deps);
     throw error;
@@ -195,11 +203,14 @@ function answer(
   return { holding, resolvConf: text, warnings };
 }
 
-function resolvConfFor({ endpoints }: Holding, resolvers: HostResolvers): ResolvConf {
+function resolvConfFor(holding: Holding, resolvers: HostResolvers): ResolvConf {
+  const { endpoints, dnsServers } = holding;
   if (endpoints.some(({ network }) => network.driver === "host")) return { text: resolvers.own, warning: undefined };
-  const { text, warning } = filteredResolvConf(resolvers.outside);
+  if (!isAsking(holding)) return { text: filteredResolvConf(resolvers.outside).text, warning: undefined };
+  const { text, warning } = sandboxResolvConf(resolvers.own);
   // where nothing outside can be reached, nobody expects a resolver
-  return { text, warning: endpoints.some(({ network }) => hasOutside(network)) ? warning : undefined };
+  const wantsOutside = dnsServers.length === 0 && endpoints.some(({ network }) => hasOutside(network));
+  return { text, warning: wantsOutside ? warning : undefined };
 }
 
 function portsIgnored({ endpoints }: Holding): string {

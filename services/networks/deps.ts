@@ -1,5 +1,6 @@
 import type { Database } from "../kit/database.ts";
 import type { Logger } from "../kit/telemetry/log.ts";
+import type { Dns } from "./dns/dns.ts";
 import type { NetworkDriver } from "./drivers/driver.ts";
 import type { Firewall } from "./host/firewall.ts";
 import type { AddressPool } from "./ipam/pools.ts";
@@ -32,6 +33,8 @@ export interface Deps extends SandboxDeps {
   readonly turns: Turns;
   readonly known: KnownNetworks;
   readonly firewall: Firewall;
+  /** The sandboxes' resolver. */
+  readonly dns: Dns;
   /** Where subnets are cut from that nobody names. */
   readonly addressPools: readonly AddressPool[];
   /** Says that we turned the host's forwarding on. */

@@ -21,6 +21,8 @@ export interface Holding {
   /** The first has eth0. */
   readonly endpoints: readonly Endpoint[];
   readonly ports: readonly Port[];
+  /** Resolvers that it was given; empty: the host's. */
+  readonly dnsServers: readonly string[];
 }
 
 export interface Endpoint {

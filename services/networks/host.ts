@@ -3,6 +3,7 @@ import type { BootContext } from "../kit/boot.ts";
 import { deadline } from "../kit/deadlines.ts";
 import { ensureBuiltIns } from "./built-in.ts";
 import type { Deps } from "./deps.ts";
+import { Dns } from "./dns/dns.ts";
 import { bridgeDriver } from "./drivers/bridge.ts";
 import { hostDriver } from "./drivers/host.ts";
 import { noneDriver } from "./drivers/none.ts";
@@ -43,12 +44,15 @@ export async function openHost(context: BootContext<typeof networksSettings>): P
   const own = { thread, names, netnsDirectory: join(config.run, "networks/netns") };
   await aloneOnHost(starting, () => shareNetnsDirectory(own.netnsDirectory));
   const ruleset = new Ruleset(thread, names.table);
-  const pool = undo.use(new WarmPool(own, { ...POOL, mark }, log));
+  const dns = undo.use(new Dns(own, log));
+  const pool = undo.use(
+    new WarmPool(own, { ...POOL, mark }, log, { made: (id) => dns.prepare(id), gone: (id) => dns.drop(id) }),
+  );
   const removals = undo.use(new SandboxRemovals(own, log));
   const hostPorts = undo.use(new HostPorts(reservationOwner(`${config.instance} ${node}`)));
   const deps: Deps = {
     ...own,
-    ...{ db, node, log, ruleset, pool, removals, hostPorts, mark, marksDirectory },
+    ...{ db, node, log, ruleset, dns, pool, removals, hostPorts, mark, marksDirectory },
     drivers: { bridge: bridgeDriver({ ...own, ruleset, pool }), host: hostDriver(), none: noneDriver({ pool }) },
     turns: new Turns(),
     known: new KnownNetworks(),

@@ -31,17 +31,24 @@ export interface NewHolder {
  */
 export async function insertNew(tx: Db, wish: NewHolder, reserved: Reserved, deps: Deps): Promise<Holding | undefined> {
   const { request, networks, sandbox } = wish;
-  const { holder, holderName, operation: acquiredBy } = request;
+  const { holder, holderName, operation: acquiredBy, dnsServers } = request;
   const netnsId = sandbox?.id;
   const wanted = networks.map((network, position) => newEndpoint(network, request.endpoints[position]));
   const linked = relink({ netnsId, endpoints: wanted }, deps).endpoints;
-  const addresses = await insertHolding(tx, deps.node, { holder, holderName, acquiredBy, netnsId, endpoints: linked });
+  const addresses = await insertHolding(tx, deps.node, {
+    holder,
+    holderName,
+    acquiredBy,
+    netnsId,
+    dnsServers,
+    endpoints: linked,
+  });
   if (addresses === undefined) return undefined;
   const endpoints = linked.map((endpoint) => addressed(endpoint, addresses.get(endpoint.id) ?? ""));
   const ports = await portsFor(tx, wish, linked, reserved, deps);
   await insertPorts(tx, deps.node, ports);
   await recordEndpointEvents(tx, "connect", holder, linked);
-  return { holder, holderName, acquiredBy, netnsId, isActive: true, endpoints, ports };
+  return { holder, holderName, acquiredBy, netnsId, isActive: true, endpoints, ports, dnsServers };
 }
 
 /** The names of the host's ends: the first veth's goes with the sandbox, which is another one at each start. */

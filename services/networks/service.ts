@@ -9,6 +9,7 @@ import type { EventFeed } from "../kit/watch.ts";
 import { acquire } from "./acquire.ts";
 import { createNetwork } from "./create.ts";
 import type { Deps } from "./deps.ts";
+import { keepDns } from "./dns/duty.ts";
 import { sandboxOf } from "./host/bring-up.ts";
 import { openHost } from "./host.ts";
 import { inspect } from "./inspect.ts";
@@ -16,7 +17,7 @@ import { list, NETWORK_FILTERS } from "./list.ts";
 import { pruneNetworks } from "./prune.ts";
 import { deactivate, release, undoAcquire } from "./release.ts";
 import { remove } from "./remove.ts";
-import { parseEndpoints, parsePorts } from "./requests/acquire-request.ts";
+import { parseDnsServers, parseEndpoints, parsePorts } from "./requests/acquire-request.ts";
 import { checkDriver, parseNetworkName, parseOptions } from "./requests/network-options.ts";
 import { parsePools } from "./requests/wanted-pool.ts";
 import { acquiredMessage, holderFrom, networkMessage } from "./service/messages.ts";
@@ -29,7 +30,7 @@ export async function startNetworks(
 ): Promise<RunningService<typeof networksSettings>> {
   const host = await openHost(context);
   const { deps } = host;
-  const upkeep = keepUp(deps, context.signal);
+  const upkeep = Promise.all([keepUp(deps, context.signal), keepDns(deps, context.feed, context.signal)]);
   endWithThread(deps, context.signal);
   return {
     services: [
@@ -75,8 +76,12 @@ function handlers(deps: Deps, feed: EventFeed): Handlers<typeof NetworksService>
     pruneNetworks: async ({ filters, dryRun, withoutHolders }, { signal }) => ({
       removed: [...(await pruneNetworks({ filters, isDryRun: dryRun, withoutHolders }, deps, signal))],
     }),
-    acquire: async ({ holder, holderName, endpoints, ports }, { signal }) => {
-      const wanted = { endpoints: parseEndpoints(endpoints), ports: parsePorts(ports) };
+    acquire: async ({ holder, holderName, endpoints, ports, dnsServers }, { signal }) => {
+      const wanted = {
+        endpoints: parseEndpoints(endpoints),
+        ports: parsePorts(ports),
+        dnsServers: parseDnsServers(dnsServers),
+      };
       const acquired = await acquire({ ...holderFrom(holder), holderName, ...wanted }, deps, signal);
       return acquiredMessage(acquired, sandboxOf(acquired.holding, deps)?.netnsPath ?? "");
     },

@@ -36,6 +36,9 @@ export function hostnameFile(hostname: string): string {
   return lines([hostname]);
 }
 
+/** The network's own resolver, which asks those that the caller names. */
+const SANDBOX_RESOLVER = "nameserver 127.0.0.11";
+
 /** /etc/resolv.conf, see resolv.conf(5): what the caller says, else what the network gives (`fallback`). */
 export function resolvConfFile(dns: Dns, fallback: string): string {
   if (dns.servers.length === 0 && dns.search.length === 0 && dns.options.length === 0) return fallback;
@@ -46,10 +49,7 @@ export function resolvConfFile(dns: Dns, fallback: string): string {
   const search = dns.search.length === 1 && dns.search[0] === "." ? [""] : [`search ${dns.search.join(" ")}`];
   return lines(
     [
-      ...pick(
-        "nameserver",
-        dns.servers.map((server) => `nameserver ${server}`),
-      ),
+      ...pick("nameserver", kept.includes(SANDBOX_RESOLVER) ? [] : dns.servers.map((server) => `nameserver ${server}`)),
       ...pick("search", dns.search.length > 0 ? search : []),
       ...pick("options", dns.options.length > 0 ? [`options ${dns.options.join(" ")}`] : []),
     ].filter((line) => line !== ""),

@@ -39,6 +39,9 @@ export async function bringUp(holding: Holding, taken: Sandbox | undefined, deps
 
 /** Takes the mappings, the reservations and the sandbox away; the latter a little later. Nothing there is no error. */
 export async function takeDown(holding: Holding, keeps: "chosen ports" | "nothing", deps: Deps): Promise<void> {
+  // its names first: who asks from now on is not sent to what goes
+  if (keeps === "nothing") deps.dns.remove(holding);
+  else deps.dns.deactivate(holding);
   const rules = portRules(holding);
   await deps.ruleset.removePorts(rules);
   await forgetFlows(rules, deps);

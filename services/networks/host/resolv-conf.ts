@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { DNS_ADDRESS } from "../dns/address.ts";
 
 export interface ResolvConf {
   readonly text: string;
@@ -39,6 +40,29 @@ export function filteredResolvConf(text: string): ResolvConf {
     warning: isEmpty
       ? `the container has no DNS resolver: ${HOST_FILE} names none that it can reach; name one with --dns`
       : undefined,
+  };
+}
+
+/**
+ * resolv.conf(5) for a sandbox with a resolver of its own, which asks the host's: search list and options are the host's,
+ * and names without a dot are asked for as they are, since containers have such.
+ */
+export function sandboxResolvConf(hostText: string): ResolvConf {
+  const lines = hostText.split("\n").map((line) => line.trim());
+  const options = lines.flatMap((line) => (/^options\s/.test(line) ? line.split(/\s+/).slice(1) : []));
+  const kept = options.filter((option) => !option.startsWith("ndots:") && option !== "rotate");
+  const search = lines.findLast((line) => /^(search|domain)\s/.test(line))?.replace(/^\w+\s+/, "search ");
+  const text = [
+    `nameserver ${DNS_ADDRESS}`,
+    ...(search === undefined ? [] : [search]),
+    `options ${[...kept, "ndots:0"].join(" ")}`,
+  ];
+  const hasResolver = lines.some((line) => resolverOf(line) !== undefined);
+  return {
+    text: `${text.join("\n")}\n`,
+    warning: hasResolver
+      ? undefined
+      : `the container resolves no outside names: ${HOST_FILE} of the host names no resolver; name one with --dns`,
   };
 }
 

@@ -11,6 +11,7 @@ export interface AcquireRequest extends Holder {
   readonly holderName: string;
   readonly endpoints: readonly EndpointRequest[];
   readonly ports: readonly PortRequest[];
+  readonly dnsServers: readonly string[];
 }
 
 /** What a container asks for on one network. */
@@ -141,5 +142,18 @@ function portInvalid(text: string, why: string): CtlError {
     what: `publish the port "${text}"`,
     why,
     fix: "write it like 8080:80 or 127.0.0.1:8080:80/tcp",
+  });
+}
+
+/** Addresses of resolvers. Throws INVALID_ARGUMENT DNS_SERVER_INVALID. */
+export function parseDnsServers(servers: readonly string[]): string[] {
+  return servers.map((server) => {
+    if (isIPv4(server) || isIPv6(server.split("%")[0] ?? "")) return server;
+    throw new CtlError("INVALID_ARGUMENT", {
+      reason: "DNS_SERVER_INVALID",
+      what: `ask the resolver "${server}"`,
+      why: "it is not an IP address",
+      fix: "give --dns an address, like 192.0.2.53",
+    });
   });
 }

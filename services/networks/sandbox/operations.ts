@@ -1,4 +1,5 @@
 import { isErrno } from "../../kit/linux/libc.ts";
+import { openDnsSockets } from "../dns/sockets.ts";
 import { addAddress, type LinkAddress } from "../netlink/addresses.ts";
 import { createVeth, deleteLink, getLink, setHairpin, setLink } from "../netlink/links.ts";
 import { addRoute } from "../netlink/routes.ts";
@@ -57,6 +58,7 @@ export function sandboxOperations(tools: SandboxTools) {
     addVeth: (request: AddVethRequest) =>
       tools.namespaces.enter(request.netnsPath, (fd) => addVeth(tools, request.veth, fd)),
     configureInterface: (request: ConfigureRequest) => configureInterface(tools, request),
+    openDnsSockets: (netnsPath: string) => openDnsSockets(tools.namespaces, netnsPath),
     joinBridge: (request: { readonly hostLink: string; readonly bridge: string }) => joinBridge(tools, request),
     removeVeth: (hostLink: string) => removeVeth(tools, hostLink),
     removeSandbox: (request: RemoveSandboxRequest) => removeSandbox(tools, request),

@@ -22,6 +22,14 @@ export interface WarmPoolSettings {
   readonly mark?: string;
 }
 
+/** Whoever looks after more in a sandbox than its links. */
+export interface PoolHooks {
+  /** One was made for a network; it is not ready before this resolves. */
+  readonly made: (sandboxId: string) => Promise<void>;
+  /** One that nobody took goes. */
+  readonly gone: (sandboxId: string) => void;
+}
+
 interface Shelf {
   readonly attachment: Attachment;
   readonly ready: Sandbox[];
@@ -36,12 +44,14 @@ export class WarmPool implements AsyncDisposable {
   readonly #deps: SandboxDeps;
   readonly #settings: WarmPoolSettings;
   readonly #log: Logger;
+  readonly #hooks: PoolHooks | undefined;
   readonly #shelves = new Map<string, Shelf>();
   readonly #lent = new Set<string>();
   readonly #stop = new AbortController();
   #filling: Promise<void> | undefined;
 
-  constructor(deps: SandboxDeps, settings: WarmPoolSettings, log: Logger) {
+  constructor(deps: SandboxDeps, settings: WarmPoolSettings, log: Logger, hooks?: PoolHooks) {
+    this.#hooks = hooks;
     this.#deps = deps;
     this.#settings = settings;
     this.#log = log;
@@ -58,7 +68,7 @@ export class WarmPool implements AsyncDisposable {
   async drop(networkId: string): Promise<void> {
     const shelf = this.#shelves.get(networkId);
     this.#shelves.delete(networkId);
-    for (const sandbox of shelf?.ready ?? []) await removeSandbox(this.#deps, sandbox);
+    for (const sandbox of shelf?.ready ?? []) await this.#remove(sandbox);
   }
 
   /**
@@ -146,7 +156,7 @@ export class WarmPool implements AsyncDisposable {
     this.#lent.delete(sandbox.netnsPath);
     const hasRoom = shelf !== undefined && shelf.ready.length < this.#settings.sizePerNetwork;
     if (hasRoom && !this.#stop.signal.aborted) shelf.ready.push(sandbox);
-    else await removeSandbox(this.#deps, sandbox);
+    else await this.#remove(sandbox);
   }
 
   /** Counted as its own before it exists. */
@@ -155,11 +165,18 @@ export class WarmPool implements AsyncDisposable {
     const path = netnsPathOf(this.#deps, id);
     this.#lent.add(path);
     try {
-      return await makeSandbox(this.#deps, attachment, id);
+      const sandbox = await makeSandbox(this.#deps, attachment, id);
+      if (attachment !== undefined) await this.#hooks?.made(id);
+      return sandbox;
     } catch (error) {
       this.#lent.delete(path);
       throw error;
     }
+  }
+
+  async #remove(sandbox: Sandbox): Promise<void> {
+    this.#hooks?.gone(sandbox.id);
+    await removeSandbox(this.#deps, sandbox);
   }
 
   #emptiest(): Shelf | undefined {

@@ -9,7 +9,7 @@ interface HoldingRow extends Omit<Holding, "netnsId"> {
 
 const HOLDING = `
   s.holder, s.holder_name as "holderName", s.acquired_by as "acquiredBy", s.is_active as "isActive",
-  s.netns_id as "netnsId",
+  s.netns_id as "netnsId", s.dns_servers as "dnsServers",
   coalesce((
     select json_agg(json_build_object(
              'id', e.id, 'interfaceName', e.interface_name, 'hostLink', e.host_link,
@@ -70,6 +70,7 @@ export interface NewHolding {
   readonly holderName: string;
   readonly acquiredBy: string;
   readonly netnsId: string | undefined;
+  readonly dnsServers: readonly string[];
   readonly endpoints: readonly NewEndpoint[];
 }
 
@@ -85,7 +86,7 @@ export async function insertHolding(
   node: string,
   holding: NewHolding,
 ): Promise<ReadonlyMap<string, string | null> | undefined> {
-  const { holder, holderName, acquiredBy, netnsId, endpoints } = holding;
+  const { holder, holderName, acquiredBy, netnsId, dnsServers, endpoints } = holding;
   const requested = endpoints.map(({ network, ...endpoint }, position) => ({
     ...endpoint,
     position,
@@ -96,8 +97,8 @@ export async function insertHolding(
   requested.sort((one, other) => (one.networkId < other.networkId ? -1 : 1));
   const { rows } = await db.query<{ id: string; address: string | null }>(
     `with sandbox as (
-       insert into sandboxes (holder, node, holder_name, acquired_by, netns_id, is_active)
-       values ($1, $2, $3, $4, $5, true) on conflict (holder) do nothing returning holder
+       insert into sandboxes (holder, node, holder_name, acquired_by, netns_id, is_active, dns_servers)
+       values ($1, $2, $3, $4, $5, true, $7) on conflict (holder) do nothing returning holder
      ), requested as (
        select * from jsonb_to_recordset($6::jsonb) as r (
          id text, "networkId" text, position smallint, "interfaceName" text, "hostLink" text, address text, mac text,
@@ -120,7 +121,7 @@ export async function insertHolding(
             coalesce(nullif(r.address, '')::inet, g.address), r.mac, r.aliases
        from requested r left join given g on g.id = r."networkId"
      returning id, host(address) as address`,
-    [holder, node, holderName, acquiredBy, netnsId ?? null, JSON.stringify(requested)],
+    [holder, node, holderName, acquiredBy, netnsId ?? null, JSON.stringify(requested), JSON.stringify(dnsServers)],
   );
   return rows.length === 0 ? undefined : new Map(rows.map(({ id, address }) => [id, address]));
 }

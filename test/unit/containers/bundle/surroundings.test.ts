@@ -131,8 +131,10 @@ describe("the files of /etc", () => {
     const network = "nameserver 127.0.0.11\nsearch lan\noptions ndots:0\n";
     const none = { servers: [], search: [], options: [] };
     expect(resolvConfFile(none, network)).to.equal(network);
-    expect(resolvConfFile({ ...none, servers: ["9.9.9.9"] }, network)).to.equal(
-      "nameserver 9.9.9.9\nsearch lan\noptions ndots:0\n",
+    const servers = ["9.9.9.9"];
+    expect(resolvConfFile({ ...none, servers }, network), "its own resolver asks them").to.equal(network);
+    expect(resolvConfFile({ ...none, servers }, "nameserver 192.0.2.1\nsearch lan\n")).to.equal(
+      "nameserver 9.9.9.9\nsearch lan\n",
     );
     expect(resolvConfFile({ ...none, search: ["."] }, network)).to.equal("nameserver 127.0.0.11\noptions ndots:0\n");
   });
