@@ -45,14 +45,7 @@ const ALLOWED = {
   volumes: pick(VolumesService, "createVolume", "listVolumes", "inspectVolume", "removeVolume", "pruneVolumes"),
   containers: pick(
     ContainersService,
-    ...([
-      "stopContainer",
-      "killContainer",
-      "updateContainer",
-      "renameContainer",
-      "pauseContainer",
-      "unpauseContainer",
-    ] as const),
+    ...(["stopContainer", "killContainer", "updateContainer", "pauseContainer", "unpauseContainer"] as const),
     ...(["waitContainer", "listContainers", "inspectContainer", "topContainer", "readLogs", "attach"] as const),
     ...(["createExec", "exec", "inspectExec", "listExecs", "signalExec", "getRuntimeInfo"] as const),
     ...(["resizeContainer", "resizeExec"] as const),

@@ -37,6 +37,11 @@ export function gatewayHandlers(deps: GatewayDeps): Handlers<typeof GatewayServi
         return { id: (await startContainer(request.ref, deps, signal)).id };
       }
     },
+    renameContainer: async ({ ref, name }, { signal }) => {
+      const { id } = await clients.containers.renameContainer({ ref, name }, { signal });
+      await clients.networks.renameHolder({ holder: id, name: name.replace(/^\//, "") }, { signal });
+      return { id };
+    },
     pruneContainers: (request, { signal }) => pruneContainers(request, deps, signal),
     events: async function* ({ since, until, filters, cursor }, { signal }) {
       const matches = eventFilter(filters);

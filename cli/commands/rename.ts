@@ -1,4 +1,4 @@
-import { ContainersService, RenameContainerRequest } from "#proto/ctl/containers/v1/containers.ts";
+import { GatewayService, RenameContainerRequest } from "#proto/ctl/gateway/v1/gateway.ts";
 import { command } from "../grammar/command.ts";
 
 export const rename = command({
@@ -8,7 +8,7 @@ export const rename = command({
   least: 2,
   most: 2,
   async run({ args: [ref = "", name = ""] }, { daemon }) {
-    await daemon.unary(ContainersService.renameContainer, RenameContainerRequest.fromPartial({ ref, name }));
+    await daemon.unary(GatewayService.renameContainer, RenameContainerRequest.fromPartial({ ref, name }));
     return 0;
   },
 });

@@ -18,6 +18,7 @@ export type Engine = Pick<
   | "startContainer"
   | "removeContainer"
   | "pruneContainers"
+  | "renameContainer"
   | "restartContainer"
   | "events"
   | "info"

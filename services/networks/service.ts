@@ -17,6 +17,7 @@ import { list, NETWORK_FILTERS } from "./list.ts";
 import { pruneNetworks } from "./prune.ts";
 import { deactivate, release, undoAcquire } from "./release.ts";
 import { remove } from "./remove.ts";
+import { renameHolder } from "./rename.ts";
 import { parseDnsServers, parseEndpoints, parsePorts } from "./requests/acquire-request.ts";
 import { checkDriver, parseNetworkName, parseOptions } from "./requests/network-options.ts";
 import { parsePools } from "./requests/wanted-pool.ts";
@@ -91,6 +92,10 @@ function handlers(deps: Deps, feed: EventFeed): Handlers<typeof NetworksService>
     },
     deactivate: async ({ holder }, { signal }) => {
       await deactivate(named(holder), deps, signal);
+      return {};
+    },
+    renameHolder: async ({ holder, name }, { signal }) => {
+      await renameHolder(named(holder), name, deps, signal);
       return {};
     },
     release: async ({ holder }, { signal }) => {

@@ -39,6 +39,9 @@ describe("names of containers", function () {
       .to.include(two)
       .and.not.to.include(`Address: ${one}`);
     expect(await lookUp("app", "one")).to.include("NXDOMAIN");
+    await ok("rename", "two", "three");
+    expect(await lookUp("app", "three")).to.include(two);
+    expect(await lookUp("app", "two")).to.include("NXDOMAIN");
     await ok("start", "one");
     expect(await lookUp("app", "one")).to.include(await addressOf("one", "lan"));
   });

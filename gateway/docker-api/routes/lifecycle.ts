@@ -59,7 +59,7 @@ async function rename(ref: string, name: string, deps: DockerApiDeps, call: ApiC
       why: "Renaming a container with the same name as its current name",
     });
   }
-  await deps.containers.renameContainer({ ref: id, name }, call);
+  await deps.engine.renameContainer({ ref: id, name }, call);
 }
 
 /** One that removes itself does so too when it cannot be started: the client is waiting for its removal by then. */

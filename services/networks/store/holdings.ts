@@ -126,6 +126,16 @@ export async function insertHolding(
   return rows.length === 0 ? undefined : new Map(rows.map(({ id, address }) => [id, address]));
 }
 
+/** Undefined: it has no rows. */
+export async function renameHolding(db: Db, node: string, holder: string, name: string): Promise<Holding | undefined> {
+  const { rows } = await db.query<HoldingRow>(
+    `with renamed as (update sandboxes set holder_name = $3 where holder = $2 and node = $1 returning *)
+     select ${HOLDING} from renamed s`,
+    [node, holder, name],
+  );
+  return rows.map(toHolding)[0];
+}
+
 /** Names of the network namespaces that rows own. */
 export async function ownedNetnsIds(db: Db, node: string): Promise<Set<string>> {
   const { rows } = await db.query<{ id: string }>(

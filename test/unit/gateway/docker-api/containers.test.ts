@@ -311,7 +311,8 @@ describe("the Docker API's containers", () => {
       return { id: CONTAINER_ID, changed: asked.length > 1 };
     };
     await using docker = await served({
-      containers: { ...inspecting(), stopContainer: note, killContainer: note, renameContainer: note },
+      containers: { ...inspecting(), stopContainer: note, killContainer: note },
+      gateway: { renameContainer: note },
     });
     expect((await docker.call("POST", "/v1.50/containers/web/stop?t=3&signal=INT")).status).to.equal(304);
     expect((await docker.call("POST", "/v1.50/containers/web/stop")).status).to.equal(204);
@@ -340,6 +341,8 @@ describe("the Docker API's containers", () => {
       containers: {
         ...inspecting(),
         killContainer: refuse("FAILED_PRECONDITION", "CONTAINER_NOT_RUNNING", "it does not run"),
+      },
+      gateway: {
         renameContainer: refuse("ALREADY_EXISTS", "CONTAINER_NAME_IN_USE", `container ${shortId} has that name`),
       },
     });
