@@ -197,7 +197,8 @@ async function refuse(
 
 /** Docker says for some requests what it was about to do. */
 const PREFIXES: Readonly<Record<string, (error: CtlError, subject: string) => string>> = {
-  "/containers/:id/kill": (_, subject) => `cannot kill container: ${subject}: `,
+  "/containers/:id/kill": ({ reason }, subject) =>
+    reason === "SIGNAL_INVALID" ? "" : `cannot kill container: ${subject}: `,
   "/containers/:id/rename": ({ reason }) =>
     reason === "CONTAINER_NAME_IN_USE" ? "error when allocating new name: " : "",
 };

@@ -1,5 +1,6 @@
 import type { Db } from "../kit/database.ts";
 import { type Filters, parseFilters } from "../kit/filters.ts";
+import { untilOf } from "../kit/prune-filters.ts";
 import { findImage } from "./find.ts";
 import { familiarReference, parseReference } from "./reference.ts";
 import { allImages, type ImageRow } from "./store/images.ts";
@@ -22,7 +23,7 @@ export async function listImages(
   const [before, since, until] = [
     await createdOf(db, filters.before),
     await createdOf(db, filters.since),
-    filters.until?.map((text) => Date.parse(text)).at(-1),
+    untilOf(filters.until, Date.now()),
   ];
   return (await allImages(db)).filter((row) => {
     const created = row.created_at?.getTime() ?? 0;

@@ -4,7 +4,16 @@ import { recordEvent } from "../kit/outbox.ts";
 import { shortDigest } from "./digest.ts";
 import { type FoundImage, findImage } from "./find.ts";
 import { familiarReference, parseReference } from "./reference.ts";
-import { blobsOf, deleteImage, type ImageRow, imageById, lockImage, removeTag, removeTagsOf } from "./store/images.ts";
+import {
+  blobsOf,
+  deleteImage,
+  type ImageRow,
+  imageById,
+  lockImage,
+  removeRepoDigests,
+  removeTag,
+  removeTagsOf,
+} from "./store/images.ts";
 import { holdersOf } from "./store/leases.ts";
 
 export interface Removal {
@@ -26,9 +35,8 @@ export async function removeImage(db: Database, reference: string, force: boolea
     const found = await findImage(tx, reference);
     await lockImage(tx, found.row.id);
     const row = (await imageById(tx, found.row.id)) ?? found.row;
-    const untagged = await untag(tx, found, row, force);
+    const { untagged, isLast } = await untag(tx, found, row, force);
     for (const name of untagged) await record(tx, db.schema, "untag", row, name);
-    const isLast = untagged.length === row.tags.length;
     if (!isLast) return { untagged, deleted: [], blobs: [] };
     const holders = await holdersOf(tx, row.id);
     if (holders.length > 0 && !force) throw inUse(reference, holders);
@@ -46,7 +54,7 @@ export async function removeUnheld(db: Database, id: string): Promise<Removal> {
     await lockImage(tx, id);
     const row = await imageById(tx, id);
     if (row === undefined || row.lease_count > 0) return { untagged: [], deleted: [], blobs: [] };
-    const untagged = (await removeTagsOf(tx, id)).map(familiar);
+    const untagged = await removeNames(tx, id);
     for (const name of untagged) await record(tx, db.schema, "untag", row, name);
     const blobs = await blobsOf(tx, id);
     await deleteImage(tx, id);
@@ -55,14 +63,28 @@ export async function removeUnheld(db: Database, id: string): Promise<Removal> {
   });
 }
 
-async function untag(tx: Db, found: FoundImage, row: ImageRow, force: boolean): Promise<string[]> {
+interface Untagging {
+  readonly untagged: string[];
+  /** It has no tag any more. */
+  readonly isLast: boolean;
+}
+
+/** A repository's digests go with its last tag. */
+async function untag(tx: Db, found: FoundImage, row: ImageRow, force: boolean): Promise<Untagging> {
+  const repositories = row.tags.map((tag) => tag.slice(0, tag.lastIndexOf(":")));
   if (found.kind === "tag") {
     await removeTag(tx, found.name, found.tag);
-    return [familiar(`${found.name}:${found.tag}`)];
+    const isLastOfRepository = repositories.filter((name) => name === found.name).length <= 1;
+    const digests = isLastOfRepository ? await removeRepoDigests(tx, row.id, found.name) : [];
+    return { untagged: [`${found.name}:${found.tag}`, ...digests].map(familiar), isLast: row.tags.length <= 1 };
   }
-  const repositories = new Set(row.tags.map((tag) => tag.slice(0, tag.lastIndexOf(":"))));
-  if (repositories.size > 1 && !force) throw hasTags(row);
-  return (await removeTagsOf(tx, row.id)).map(familiar);
+  if (new Set(repositories).size > 1 && !force) throw hasTags(row);
+  return { untagged: await removeNames(tx, row.id), isLast: true };
+}
+
+async function removeNames(tx: Db, id: string): Promise<string[]> {
+  const tags = await removeTagsOf(tx, id);
+  return [...tags, ...(await removeRepoDigests(tx, id))].map(familiar);
 }
 
 export function familiar(fullName: string): string {

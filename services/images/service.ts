@@ -16,7 +16,7 @@ import { removeImage } from "./remove.ts";
 import { imageMessage } from "./service/messages.ts";
 import { type PullCallDeps, pullCall } from "./service/pull.ts";
 import { checkLogin, inspectRemoteCall } from "./service/remote.ts";
-import { usage } from "./store/layers.ts";
+import { layerSizesOf, usage } from "./store/layers.ts";
 import { tagImage } from "./tag.ts";
 
 export interface ImagesDeps extends PullCallDeps {
@@ -45,7 +45,10 @@ function imagesHandlers(deps: ImagesDeps): Handlers<typeof ImagesService> {
       const { items, nextPageToken } = pageOf(rows.slice(from), page, (row) => [row.id]);
       return { images: items.map(imageMessage), nextPageToken };
     },
-    inspectImage: async ({ ref }) => ({ image: imageMessage((await findImage(db, ref)).row) }),
+    inspectImage: async ({ ref }) => {
+      const { row } = await findImage(db, ref);
+      return { image: { ...imageMessage(row), layerSizeBytes: await layerSizesOf(db, row.id) } };
+    },
     tagImage: async ({ ref, tag }) => ({ id: await tagImage(db, ref, tag), tag }),
     removeImage: async ({ ref, force }) => {
       const { untagged, deleted, blobs } = await removeImage(db, ref, force);

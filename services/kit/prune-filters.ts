@@ -35,7 +35,7 @@ export function hasLabels(labels: Readonly<Record<string, string>>, { keys, pair
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
 /** In milliseconds since 1970: seconds since then, a duration back from now, or RFC 3339 with parts left out. */
-function untilOf(texts: readonly string[] | undefined, nowMs: number): number | undefined {
+export function untilOf(texts: readonly string[] | undefined, nowMs: number): number | undefined {
   if (texts === undefined) return undefined;
   const [text = "", another] = texts;
   if (another !== undefined) throw untilInvalid(texts.join(", "), "more than one until filter specified");

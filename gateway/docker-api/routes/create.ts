@@ -1,10 +1,11 @@
 import type { FastifyInstance } from "fastify";
 import { Platform } from "#proto/ctl/common/v1/common.ts";
 import { PullPolicy } from "#proto/ctl/gateway/v1/gateway.ts";
-import { CtlError } from "../../../services/kit/errors.ts";
+import { CtlError, isCtlError } from "../../../services/kit/errors.ts";
 import { json } from "../answer.ts";
 import { jsonBody } from "../body.ts";
 import type { ApiCall, DockerApiDeps } from "../deps.ts";
+import { errorAnswer } from "../errors.ts";
 import { parsePlatform } from "../platform.ts";
 import { type Query, text } from "../query.ts";
 import { containerSpec } from "../translate/container-spec.ts";
@@ -21,11 +22,22 @@ export function createRoutes(app: FastifyInstance, deps: DockerApiDeps): void {
     const spec = containerSpec(text(request.query, "name"), platform, body);
     const responses = deps.engine.createContainer({ spec, pull: PullPolicy.NEVER, auth: undefined }, request.call);
     let created = { Id: "", Warnings: [] as string[] };
-    for await (const { event } of responses) {
-      if (event?.$case === "created") created = { Id: event.value.id, Warnings: event.value.warnings };
+    try {
+      for await (const { event } of responses) {
+        if (event?.$case === "created") created = { Id: event.value.id, Warnings: event.value.warnings };
+      }
+    } catch (error) {
+      throw aboutAnother(error);
     }
     return json(reply, { ...created, Warnings: [...created.Warnings, ...warningsAbout(body.HostConfig)] }, 201);
   });
+}
+
+/** A client takes any 404 for a missing image and pulls it: another container that is missing is told by 400. */
+function aboutAnother(error: unknown): unknown {
+  if (!isCtlError(error) || error.reason !== "CONTAINER_NOT_FOUND") return error;
+  const { message } = errorAnswer(error, "");
+  return new CtlError("INVALID_ARGUMENT", { reason: "REQUEST_INVALID", what: error.what, why: message, cause: error });
 }
 
 /** Throws NOT_FOUND IMAGE_PLATFORM_MISMATCH, upon which a client pulls the image for that platform. */

@@ -1,16 +1,19 @@
+import { hostname } from "node:os";
 import type { Container } from "#proto/ctl/containers/v1/containers.ts";
 import { ContainerSpec } from "#proto/ctl/containers/v1/spec.ts";
 import { type Healthcheck, ImageConfig } from "#proto/ctl/images/v1/images.ts";
+import type { ApiVersion } from "../versions.ts";
 import { anonymousVolumes } from "./container-mounts.ts";
 import { nullIfNone, omitEmpty, setOf, sorted } from "./go-values.ts";
+import { networkMode } from "./host-config.ts";
 
 /** `Config` of an inspection: the caller's wish with the image's defaults mixed in, by Docker's rules. */
-export function containerConfig(container: Container) {
+export function containerConfig(container: Container, version: ApiVersion) {
   const spec = container.spec ?? ContainerSpec.fromPartial({});
   const image = container.imageConfig ?? ImageConfig.fromPartial({});
   const { entrypoint, command } = commandLine(spec, image);
   return {
-    Hostname: spec.hostname || container.id.slice(0, 12),
+    Hostname: spec.hostname || (networkMode(spec) === "host" ? hostname() : container.id.slice(0, 12)),
     Domainname: spec.domainname,
     User: spec.user || image.user,
     AttachStdin: spec.attach.includes("stdin"),
@@ -27,6 +30,7 @@ export function containerConfig(container: Container) {
     Volumes: volumesOf(spec, image),
     WorkingDir: spec.workingDir || image.workingDir,
     Entrypoint: nullIfNone(entrypoint),
+    ...(version.minor < 44 ? omitEmpty("MacAddress", spec.endpoints[0]?.macAddress ?? "") : {}),
     OnBuild: nullIfNone(image.onBuild),
     Labels: sorted({ ...image.labels, ...spec.labels }),
     ...omitEmpty("StopSignal", spec.stopSignal || image.stopSignal),

@@ -36,7 +36,7 @@ export function containerInspect(container: Container, version: ApiVersion) {
     GraphDriver: { Data: graphDriverData(container), Name: STORAGE_DRIVER },
     ...sizes(container),
     Mounts: mountPoints(container),
-    Config: containerConfig(container),
+    Config: containerConfig(container, version),
     NetworkSettings: networkSettings(container, exposedPorts(container), version),
   };
 }

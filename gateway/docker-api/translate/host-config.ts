@@ -48,7 +48,7 @@ export function hostConfig(container: Container) {
     Privileged: spec.privileged,
     PublishAllPorts: spec.publishAll,
     ReadonlyRootfs: spec.readOnlyRootfs,
-    SecurityOpt: nullIfNone(spec.securityOptions.filter((option) => option !== UNMASKED)),
+    SecurityOpt: nullIfNone(securityOptions(spec)),
     ...omitEmpty("Tmpfs", tmpfs(spec.mounts)),
     UTSMode: spec.utsMode,
     UsernsMode: spec.usernsMode,
@@ -77,6 +77,13 @@ function volumeDriver({ mounts }: ContainerSpec): string {
 function shownLink(link: string, name: string): string {
   const [container = "", alias = container] = link.split(":");
   return `/${container}:/${name}/${alias}`;
+}
+
+/** Docker adds to a container that sees the host's processes what keeps SELinux out of it. */
+function securityOptions(spec: ContainerSpec): string[] {
+  const options = spec.securityOptions.filter((option) => option !== UNMASKED);
+  const isOpen = spec.privileged || spec.pidMode === "host" || spec.ipcMode === "host";
+  return isOpen && !options.some((option) => option.startsWith("label")) ? ["label=disable", ...options] : options;
 }
 
 export function networkMode(spec: ContainerSpec | undefined): string {

@@ -95,18 +95,20 @@ export function imageSummary(image: Image, version: ApiVersion) {
   };
 }
 
-/** `GET /images/{name}/history`, newest first; sizes of single layers are not known. */
+/** `GET /images/{name}/history`, newest first. An entry without a layer weighs nothing. */
 export function imageHistory(image: Image) {
-  return image.history.toReversed().map((entry, index) => historyItem(entry, index === 0 ? image : undefined));
+  const sizes = image.layerSizeBytes.values();
+  const items = image.history.map((entry) => ({ entry, size: entry.emptyLayer ? 0 : (sizes.next().value ?? 0) }));
+  return items.toReversed().map(({ entry, size }, index) => historyItem(entry, size, index === 0 ? image : undefined));
 }
 
-function historyItem(entry: HistoryEntry, top: Image | undefined) {
+function historyItem(entry: HistoryEntry, size: number, top: Image | undefined) {
   return {
     Comment: entry.comment,
     Created: entry.created?.seconds ?? 0,
     CreatedBy: entry.createdBy,
     Id: top?.id ?? "<missing>",
-    Size: 0,
+    Size: size,
     Tags: top === undefined ? null : nullIfNone(top.tags),
   };
 }

@@ -69,7 +69,8 @@ export async function runExec(
   const row = await containerOf(id, db);
   return inSpan("exec.start", { attributes: { [attribute.execId]: id, [attribute.containerId]: row.id } }, async () => {
     await using undo = new AsyncDisposableStack();
-    const request = { ...(await requestFor(row, id, wish, host)), stdin: wish.stdin };
+    const prepared = await requestFor(row, id, wish, host).catch(refusal(db, row, id));
+    const request = { ...prepared, stdin: wish.stdin };
     const runtime = await runtimeOfRun(host, request.runtimeId);
     const session = undo.use(await startExec({ ...host, runtime }, request, signal).catch(refusal(db, row, id)));
     if (!(await recordExecStart(db, id, session.pid, false))) throw alreadyStarted(id);
@@ -101,7 +102,7 @@ export async function runDetachedExec(
   const row = await containerOf(id, db);
   const { monitor } = containerCgroups(host.cgroupParent, row.id as ContainerId);
   const place = monitor === undefined ? undefined : (pid: number) => enterMonitorCgroup(host.layout, monitor, pid);
-  const request = await requestFor(row, id, wish, host);
+  const request = await requestFor(row, id, wish, host).catch(refusal(db, row, id));
   const runtime = await runtimeOfRun(host, request.runtimeId);
   const pid = await startDetachedExec({ ...host, runtime }, request, place, signal).catch(refusal(db, row, id));
   if (!(await recordExecStart(db, id, pid, true))) throw alreadyStarted(id);

@@ -120,6 +120,16 @@ export async function removeTagsOf(db: Db, imageId: string): Promise<string[]> {
   return rows.map((row) => row.reference).sort();
 }
 
+/** Of one repository, or of all. */
+export async function removeRepoDigests(db: Db, imageId: string, name?: string): Promise<string[]> {
+  const { rows } = await db.query<{ reference: string }>(
+    `delete from repo_digests where image_id = $1 and ($2::text is null or name = $2)
+     returning name || '@' || digest as reference`,
+    [imageId, name ?? null],
+  );
+  return rows.map((row) => row.reference).sort();
+}
+
 /** Locks the row against a removal and a lease that happen at once. False: it is gone. */
 export async function lockImage(db: Db, id: string): Promise<boolean> {
   const { rows } = await db.query("select 1 from images where id = $1 for update", [id]);

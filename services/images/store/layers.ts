@@ -8,6 +8,16 @@ export interface LayerRow {
 }
 
 /** A layer of this node that is ready, by diff id (self-contained) or chain id. */
+/** Of an image's extracted layers, lowest first. */
+export async function layerSizesOf(db: Db, imageId: string): Promise<number[]> {
+  const { rows } = await db.query<{ size_bytes: string }>(
+    `select l.size_bytes from placed_layers p join layers l on l.node = p.node and l.name = p.name
+      where p.image_id = $1 and p.node = (select min(node) from placed_layers where image_id = $1) order by p.position`,
+    [imageId],
+  );
+  return rows.map((row) => Number(row.size_bytes));
+}
+
 export async function readyLayer(db: Db, node: string, diffId: string, chainId: string): Promise<LayerRow | undefined> {
   const { rows } = await db.query<LayerRow>(
     "select name, key, diff_id from layers where node = $1 and state = 'ready' and key in ($2, $3) limit 1",

@@ -25,6 +25,10 @@ const OTHERS = {
   ],
 };
 
+async function* refusing(error: CtlError): AsyncGenerator<never> {
+  yield await Promise.reject(error);
+}
+
 describe("the Docker API's create", () => {
   it("asks for the container and answers its id and warnings", async () => {
     const asked: CreateContainerRequest[] = [];
@@ -67,6 +71,17 @@ describe("the Docker API's create", () => {
       400,
       { message: '"nonsense": unknown operating system or architecture: invalid argument' },
     ]);
+  });
+
+  it("says with 400 that another container is missing: a client takes 404 for a missing image", async () => {
+    const missing = { reason: "CONTAINER_NOT_FOUND", what: 'find the container "db"', why: "there is none" };
+    await using docker = await served({
+      gateway: {
+        createContainer: () => refusing(new CtlError("NOT_FOUND", missing)),
+      },
+    });
+    const refused = await docker.call("POST", "/containers/create", { Image: "nginx" });
+    expect([refused.status, refused.json]).to.deep.equal([400, { message: "No such container: db" }]);
   });
 
   it("understands what the docker command sends", () => {
