@@ -20,13 +20,19 @@ export async function follow(session: Session, options: FollowOptions): Promise<
   return await Promise.race([session.ended, failed.promise]);
 }
 
-/** `follow` with our signals passed on. Throws Interrupted. */
+/**
+ * `follow` once it has `begun`, with our signals passed on from then on; until then one that ends programs ends us. They are
+ * ours to handle from the call on: call it before any output can come. Throws Interrupted.
+ */
 export async function followWithSignals(
   session: Session,
+  begun: Promise<unknown>,
   options: FollowOptions & { readonly passesSignals: boolean },
 ): Promise<ExitStatus | "detached"> {
-  if (!options.passesSignals) return follow(session, options);
-  using signals: SignalProxy = proxySignals();
-  signals.passTo(session);
-  return await Promise.race([follow(session, options), signals.interrupted]);
+  using signals: SignalProxy | undefined = options.passesSignals ? proxySignals() : undefined;
+  const orInterrupted = <T>(work: Promise<T>) =>
+    signals === undefined ? work : Promise.race([work, signals.interrupted]);
+  await orInterrupted(begun);
+  signals?.passTo(session);
+  return await orInterrupted(follow(session, options));
 }

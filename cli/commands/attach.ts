@@ -37,12 +37,19 @@ export const attach = command({
       mayReopen: isGone,
       exitStatus: () => exitStatusOf(daemon, ref),
     });
-    await Promise.race([session.ready, session.ended]);
-    // a shell draws its prompt anew when the size changes, and only then
-    const size = terminal?.size;
-    if (size !== undefined) await session.send({ $case: "resize", value: { ...size, rows: size.rows + 1 } });
+    const begin = async () => {
+      await Promise.race([session.ready, session.ended]);
+      // a shell draws its prompt anew when the size changes, and only then
+      const size = terminal?.size;
+      if (size !== undefined) await session.send({ $case: "resize", value: { ...size, rows: size.rows + 1 } });
+    };
     const detachKeys = detachKeysOf(flags["detach-keys"], env);
-    const exit = await followWithSignals(session, { stdin, terminal, detachKeys, passesSignals: flags["sig-proxy"] });
+    const exit = await followWithSignals(session, begin(), {
+      stdin,
+      terminal,
+      detachKeys,
+      passesSignals: flags["sig-proxy"],
+    });
     return exit === "detached" ? 0 : exit.exitCode;
   },
 });

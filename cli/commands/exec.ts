@@ -81,7 +81,11 @@ async function execInForeground(ref: string, spec: ExecSpec, manners: Manners, c
     mayReopen: () => false,
     exitStatus: async () => undefined,
   });
-  await session.ready;
-  const exit = await followWithSignals(session, { stdin, terminal, detachKeys, passesSignals: manners.passesSignals });
+  const exit = await followWithSignals(session, session.ready, {
+    stdin,
+    terminal,
+    detachKeys,
+    passesSignals: manners.passesSignals,
+  });
   return exit === "detached" ? 0 : exit.exitCode;
 }

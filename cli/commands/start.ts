@@ -49,6 +49,7 @@ async function startAttached(ref: string, wantsStdin: boolean, detachKeys: Buffe
   using terminal = await terminalFor(tty, stdin, `start "${ref}" attached`);
   const size = terminal?.size;
   let hasStarted = false;
+  const outputSeen = Promise.withResolvers<void>();
   const sized = size === undefined ? {} : { size };
   const open = AttachOpen.fromPartial({ ref: id, stdin, stdout: true, stderr: true, ...sized });
   const session = new Session({
@@ -56,14 +57,22 @@ async function startAttached(ref: string, wantsStdin: boolean, detachKeys: Buffe
       attachStream(daemon, { ...open, awaitStart: !hasStarted, ...(position === undefined ? {} : { position }) }),
     stdout,
     stderr,
+    onOutput: outputSeen.resolve,
     mayReopen: isGone,
     exitStatus: () => exitStatusOf(daemon, id),
   });
-  await session.ready;
-  if (stdin) terminal?.makeRaw();
-  await startOne(id, context);
-  hasStarted = true;
-  const exit = await followWithSignals(session, { stdin, terminal, detachKeys, passesSignals: true });
+  const begin = async () => {
+    await session.ready;
+    if (stdin) terminal?.makeRaw();
+    await startOne(id, context);
+    hasStarted = true;
+  };
+  const started = begin();
+  started.catch(() => {}); // told once it is waited for
+  // its output may come before the daemon has said that it runs
+  const begun = Promise.race([started, outputSeen.promise]);
+  const exit = await followWithSignals(session, begun, { stdin, terminal, detachKeys, passesSignals: true });
+  await started;
   return exit === "detached" ? 0 : exit.exitCode;
 }
 

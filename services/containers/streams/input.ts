@@ -58,7 +58,7 @@ export async function followInput(
         await resizeWhenUp(target, input, wanted);
         break;
       case "signal":
-        await signalProcess(target.row.id, input.name, deps);
+        await signalProcess(target.row.id, input.name, deps, wanted);
         break;
       case "detach":
         return true;
@@ -130,11 +130,17 @@ async function resizeWhenUp(
   while (!signal.aborted && !(await resizeTerminal(paths.bundle, size))) await sleep(LOOK_MS, signal).catch(() => {});
 }
 
-/** A signal that comes before the container runs, or after its end, is for nobody. */
-async function signalProcess(id: string, name: string, { db, pidfds }: InputDeps): Promise<void> {
+/** A process writes before its row says that it runs: a client that signals it then means it all the same. */
+async function signalProcess(id: string, name: string, deps: InputDeps, signal: AbortSignal): Promise<void> {
   const number = parseSignal(name);
-  const row = await containerById(db, id);
-  if (row === undefined || row.pid === 0) return;
-  using handle = await openProcess(row, pidfds);
-  handle?.signal(number);
+  while (!signal.aborted) {
+    const row = await containerById(deps.db, id);
+    if (row === undefined) return;
+    if (row.pid !== 0) {
+      using handle = await openProcess(row, deps.pidfds);
+      handle?.signal(number);
+      return;
+    }
+    await sleep(LOOK_MS, signal).catch(() => {});
+  }
 }
