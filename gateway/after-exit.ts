@@ -1,4 +1,4 @@
-import { ClearDueRequest, type Due, DueAction } from "#proto/ctl/containers/v1/containers.ts";
+import { ClearDueRequest, type Due, DueAction, WaitCondition } from "#proto/ctl/containers/v1/containers.ts";
 import { RemoveContainerRequest } from "#proto/ctl/gateway/v1/gateway.ts";
 import { sleep } from "../services/kit/deadlines.ts";
 import { isCtlError } from "../services/kit/errors.ts";
@@ -8,7 +8,7 @@ import { inSpan } from "../services/kit/telemetry/trace.ts";
 import type { Clients } from "./clients.ts";
 import { deactivateKind } from "./operations/deactivate.ts";
 import { newOperationId, type Operations, runOperation } from "./operations/operation.ts";
-import { removeKind } from "./operations/remove.ts";
+import { afterExitKind, removeKind } from "./operations/remove.ts";
 import { startKind } from "./operations/start.ts";
 import { removeState, startState } from "./operations/states.ts";
 
@@ -23,18 +23,7 @@ const RETRY_AFTER_MS = 1_000;
  * Does what follows an exit across services (`--rm`, giving the sandbox back) and what a boot asks for, until the signal
  * aborts. Level-triggered: the containers service names what is due; an event only makes us ask at once.
  */
-export async function followExits(
-  clients: Clients,
-  operations: Operations,
-  log: Logger,
-  signal: AbortSignal,
-): Promise<void> {
-  const follower = new ExitFollower(clients, operations, log, signal);
-  await Promise.all([follower.listen(), follower.poll()]);
-  await follower.idle();
-}
-
-class ExitFollower {
+export class ExitFollower {
   readonly #clients: Clients;
   readonly #operations: Operations;
   readonly #log: Logger;
@@ -42,6 +31,8 @@ class ExitFollower {
   /** What is being done now, and what failed a moment ago, by container. */
   readonly #busy = new Map<string, Promise<void>>();
   readonly #notBefore = new Map<string, number>();
+  /** Containers whose end a caller of ours waits for, to do what follows at once. */
+  readonly #claimed = new Set<string>();
   #asking: Promise<void> | undefined;
   #askAgain = false;
 
@@ -52,30 +43,69 @@ class ExitFollower {
     this.#signal = signal;
   }
 
-  async poll(): Promise<void> {
+  /** Ends when the signal has aborted and nothing is under way any more. */
+  async follow(): Promise<void> {
+    await Promise.all([this.#listen(), this.#poll()]);
+    await this.#asking;
+    await Promise.all(this.#busy.values());
+  }
+
+  /** Until it is disposed nobody but `removed` cares for this container's end. */
+  claim(id: string): Disposable {
+    this.#claimed.add(id);
+    return { [Symbol.dispose]: () => this.#claimed.delete(id) };
+  }
+
+  /**
+   * Waits for the end of a claimed container that is started with `--rm`, and removes it without anybody's asking: answers
+   * when its name, addresses and ports are free. What goes on goes on without the caller too.
+   */
+  async removed(id: string, signal: AbortSignal): Promise<void> {
+    const { containers } = this.#clients;
+    const untilEnd = { signal, timeoutMs: Number.POSITIVE_INFINITY };
+    try {
+      const ended = await containers.waitContainer({ ref: id, condition: WaitCondition.RELEASABLE }, untilEnd);
+      if (!ended.isRemoving || this.#signal.aborted || this.#busy.has(id))
+        return await this.#removedByOthers(id, signal);
+      const released = Promise.withResolvers<boolean>();
+      const due = { id, action: DueAction.REMOVE, run: 0, isRemoving: true, hasMounts: ended.hasMounts };
+      const work = this.#do(due, () => released.resolve(true)).finally(() => {
+        this.#busy.delete(id);
+        released.resolve(false); // unless it was done
+      });
+      this.#busy.set(id, work);
+      if (!(await released.promise)) await this.#removedByOthers(id, signal);
+    } catch (error) {
+      if (!isCtlError(error, "NOT_FOUND")) throw error;
+    }
+  }
+
+  async #removedByOthers(id: string, signal: AbortSignal): Promise<void> {
+    this.#claimed.delete(id);
+    void this.#ask();
+    const wish = { ref: id, condition: WaitCondition.REMOVED };
+    await this.#clients.containers.waitContainer(wish, { signal, timeoutMs: Number.POSITIVE_INFINITY });
+  }
+
+  async #poll(): Promise<void> {
     while (!this.#signal.aborted) {
       await this.#ask();
       await sleep(POLL_MS, this.#signal).catch(() => {});
     }
   }
 
-  async listen(): Promise<void> {
+  async #listen(): Promise<void> {
     while (!this.#signal.aborted) {
       try {
         const request = { since: "", sinceTime: undefined, untilTime: undefined };
         for await (const { event } of this.#clients.containers.watch(request, { signal: this.#signal })) {
-          if (event?.action === "die") void this.#ask();
+          if (event?.action === "die" && !this.#claimed.has(event.id)) void this.#ask();
         }
       } catch (error) {
         if (!this.#signal.aborted) this.#log.debug({ err: error }, "events of containers interrupted");
       }
       await sleep(200, this.#signal).catch(() => {});
     }
-  }
-
-  async idle(): Promise<void> {
-    await this.#asking;
-    await Promise.all(this.#busy.values());
   }
 
   /** One question at a time; one that comes meanwhile is asked once more afterwards. Never throws. */
@@ -108,7 +138,7 @@ class ExitFollower {
   }
 
   #begin(item: Due): void {
-    if (this.#busy.size >= AT_ONCE || this.#busy.has(item.id)) return;
+    if (this.#busy.size >= AT_ONCE || this.#busy.has(item.id) || this.#claimed.has(item.id)) return;
     if ((this.#notBefore.get(item.id) ?? 0) > performance.now()) return;
     const work = this.#do(item).finally(() => {
       this.#busy.delete(item.id);
@@ -117,10 +147,10 @@ class ExitFollower {
     this.#busy.set(item.id, work);
   }
 
-  async #do(item: Due): Promise<void> {
+  async #do(item: Due, onReleased?: () => void): Promise<void> {
     const attributes = { [attribute.containerId]: item.id };
     try {
-      await inSpan("exit.follow", { attributes }, () => this.#act(item));
+      await inSpan("exit.follow", { attributes }, () => this.#act(item, onReleased));
       this.#notBefore.delete(item.id);
     } catch (error) {
       this.#notBefore.set(item.id, performance.now() + RETRY_AFTER_MS);
@@ -129,12 +159,14 @@ class ExitFollower {
     }
   }
 
-  async #act({ id, action, run }: Due): Promise<void> {
+  async #act({ id, action, run, isRemoving, hasMounts }: Due, onReleased?: () => void): Promise<void> {
     const signal = this.#signal;
     if (action === DueAction.REMOVE) {
-      const wish = { subject: id, force: false, volumes: true };
+      const wish = { subject: id, force: false, volumes: true, hasMounts };
+      const state = removeState(this.#clients, { ...wish, ...(onReleased === undefined ? {} : { onReleased }) });
       const request = RemoveContainerRequest.encode({ ref: id, force: false, volumes: true }).finish();
-      await runOperation(removeKind, removeState(this.#clients, wish), Buffer.from(request), this.#operations, signal);
+      const kind = isRemoving ? afterExitKind : removeKind;
+      await runOperation(kind, state, Buffer.from(request), this.#operations, signal);
     } else if (action === DueAction.START) {
       const state = startState(this.#clients, { subject: id, spec: undefined, pull: "never" });
       await runOperation(startKind, state, Buffer.alloc(0), this.#operations, signal);

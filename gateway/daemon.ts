@@ -12,7 +12,7 @@ import { kitMigrations, migrate } from "../services/kit/migrate.ts";
 import { nodeId } from "../services/kit/node-id.ts";
 import { createLog, type Logger } from "../services/kit/telemetry/log.ts";
 import { startTelemetry } from "../services/kit/telemetry/start.ts";
-import { followExits } from "./after-exit.ts";
+import { ExitFollower } from "./after-exit.ts";
 import { type Addresses, connectServices } from "./clients.ts";
 import { linkDockerSocket } from "./docker-socket.ts";
 import { adoptForEver } from "./operations/adopt.ts";
@@ -156,17 +156,15 @@ async function serveUntilStopped({ config, reread, db, log, stop, services }: Se
   const held = keepOwner(owner, db, log, background.signal);
   await held.ready;
   const operations: Operations = { db, log, owner, active: new Set(), stopping: background.signal };
-  const tasks = [
-    held.ended,
-    adoptForEver(connections.clients, operations, background.signal),
-    followExits(connections.clients, operations, log, background.signal),
-  ];
+  const exits = new ExitFollower(connections.clients, operations, log, background.signal);
+  const tasks = [held.ended, adoptForEver(connections.clients, operations, background.signal), exits.follow()];
   const socket = join(config.run, "ctl.sock");
   const gateway = await serveGateway({
     socket,
     group: config.group,
     connections,
     operations,
+    exits,
     db,
     log,
     info: {

@@ -1,4 +1,5 @@
 import type { Db } from "../services/kit/database.ts";
+import type { ExitFollower } from "./after-exit.ts";
 import type { Clients } from "./clients.ts";
 import type { Operations } from "./operations/operation.ts";
 import type { InfoDeps } from "./system/info.ts";
@@ -7,6 +8,7 @@ import type { InfoDeps } from "./system/info.ts";
 export interface GatewayDeps {
   readonly clients: Clients;
   readonly operations: Operations;
+  readonly exits: ExitFollower;
   readonly db: Db;
   readonly info: InfoDeps;
 }

@@ -5,6 +5,7 @@ import { implement } from "../services/kit/grpc/handlers.ts";
 import { createServer } from "../services/kit/grpc/server.ts";
 import type { Logger } from "../services/kit/telemetry/log.ts";
 import { peerReader } from "./access/peer.ts";
+import type { ExitFollower } from "./after-exit.ts";
 import type { Connections } from "./clients.ts";
 import { createDockerApi } from "./docker-api/server.ts";
 import { listenForBoth } from "./listen.ts";
@@ -19,6 +20,7 @@ export interface GatewaySettings {
   readonly group: string;
   readonly connections: Connections;
   readonly operations: Operations;
+  readonly exits: ExitFollower;
   readonly db: Database;
   readonly info: InfoDeps;
   readonly log: Logger;
@@ -28,8 +30,8 @@ const DRAIN_TIMEOUT_MS = 2_000;
 
 /** The gateway on its socket, serving; disposing it stops accepting, lets short calls end, and cuts the rest. */
 export async function serveGateway(settings: GatewaySettings): Promise<AsyncDisposable> {
-  const { connections, operations, db, log, info } = settings;
-  const deps = { clients: connections.clients, operations, db, info };
+  const { connections, operations, exits, db, log, info } = settings;
+  const deps = { clients: connections.clients, operations, exits, db, info };
   const engine = gatewayHandlers(deps);
   const implementation = implement(GatewayService, engine, log);
   const { server, health, drain } = createServer([

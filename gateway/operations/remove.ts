@@ -6,6 +6,10 @@ export interface RemoveState extends OperationState {
   readonly force: boolean;
   /** Also the anonymous volumes that only this container refers to. */
   readonly volumes: boolean;
+  /** False: it has no volumes to release. */
+  readonly hasMounts?: boolean;
+  /** Its name, addresses and ports are free for everybody. */
+  readonly onReleased?: () => void;
 }
 
 /** Out of sight, its name free, and its taking down begun. Refused while it runs, without force. */
@@ -25,8 +29,8 @@ const releaseNetworks: Step<RemoveState> = {
 
 const releaseVolumes: Step<RemoveState> = {
   name: "volumes.release",
-  do: async ({ clients, subject, volumes }, signal) => {
-    await clients.volumes.release({ holder: subject, removeAnonymous: volumes }, { signal });
+  do: async ({ clients, subject, volumes, hasMounts = true }, signal) => {
+    if (hasMounts) await clients.volumes.release({ holder: subject, removeAnonymous: volumes }, { signal });
   },
 };
 
@@ -35,6 +39,11 @@ const releaseImage: Step<RemoveState> = {
   do: async ({ clients, subject }, signal) => {
     await clients.layers.release({ holder: subject }, { signal });
   },
+};
+
+const tell: Step<RemoveState> = {
+  name: "client.answer",
+  do: async ({ onReleased }) => onReleased?.(),
 };
 
 const forgetContainer: Step<RemoveState> = {
@@ -48,4 +57,11 @@ export const removeKind: OperationKind<RemoveState> = {
   name: "remove",
   isOneWay: true,
   plan: [removeContainer, [releaseNetworks, releaseVolumes, releaseImage], forgetContainer],
+};
+
+/** What is left to do for one that went out of sight by its end (`--rm`). Resumed it is a removal like any other. */
+export const afterExitKind: OperationKind<RemoveState> = {
+  name: "remove",
+  isOneWay: true,
+  plan: [[releaseNetworks, releaseVolumes, releaseImage], tell, forgetContainer],
 };

@@ -1,4 +1,3 @@
-import { WaitCondition } from "#proto/ctl/containers/v1/containers.ts";
 import { RunOpen, type RunRequest, type RunResponse } from "#proto/ctl/gateway/v1/gateway.ts";
 import { AsyncQueue } from "../../services/kit/async-queue.ts";
 import { raceSignal, sleep } from "../../services/kit/deadlines.ts";
@@ -39,13 +38,16 @@ async function run(
   open: RunOpen,
   attached: Promise<void>,
   answers: AsyncQueue<RunResponse>,
-  { clients, operations }: GatewayDeps,
+  { clients, operations, exits }: GatewayDeps,
   { signal, operation }: CallContext,
 ): Promise<void> {
   const { spec, pull, auth, isForeground } = open;
+  const subject = newContainerId();
+  const isAwaited = isForeground && spec?.autoRemove === true;
+  using _ = isAwaited ? exits.claim(subject) : undefined;
   const state = runState(clients, {
     operation: operation === "" ? newOperationId() : operation,
-    subject: newContainerId(),
+    subject,
     spec,
     pull: pullChoice(pull),
     auth,
@@ -54,12 +56,10 @@ async function run(
     attached: (s) => (isForeground ? raceSignal(attached, s, "wait for the client to attach") : Promise.resolve()),
   });
   const request = Buffer.from(RunOpen.encode({ ...open, auth: undefined }).finish()); // no secrets in rows
-  const { subject, warnings } = await runOperation(runKind, state, request, operations, signal);
+  const { warnings } = await runOperation(runKind, state, request, operations, signal);
   answers.push({ event: { $case: "started", value: { id: subject, warnings } } });
-  if (!isForeground || spec?.autoRemove !== true) return;
-  await clients.containers
-    .waitContainer({ ref: subject, condition: WaitCondition.REMOVED }, { signal, timeoutMs: Number.POSITIVE_INFINITY })
-    .catch(ignoreNotFound);
+  if (!isAwaited) return;
+  await exits.removed(subject, signal);
   answers.push({ event: { $case: "removed", value: { id: subject } } });
 }
 

@@ -39,6 +39,8 @@ export interface StartState extends OperationState {
   rootfsPath?: string;
   /** False: it ran already. */
   changed?: boolean;
+  /** The root of a new container is mounted behind the answer of its creation. */
+  readonly startFollows?: boolean;
 }
 
 /** Leases the image to the container, pulling it first where the caller's choice says so. */
@@ -84,10 +86,10 @@ function platformOf({ platform }: ContainerSpec): Platform | undefined {
 export const createContainer: Step<StartState> = {
   name: "containers.create",
   do: async (state, signal) => {
-    const { clients, operation, subject, image, layers = [], layersDirectory = "" } = state;
+    const { clients, operation, subject, image, layers = [], layersDirectory = "", startFollows = false } = state;
     await checkSources(state, specOf(state).volumesFrom, signal);
     const created = await clients.containers.createContainer(
-      { id: subject, operation, spec: specOf(state), image, layers: [...layers], layersDirectory },
+      { id: subject, operation, spec: specOf(state), image, layers: [...layers], layersDirectory, startFollows },
       { signal },
     );
     state.name = created.name;
@@ -187,7 +189,10 @@ function exposedPort(text: string): PortRequest {
 export const prepareContainer: Step<StartState> = {
   name: "containers.prepare",
   do: async (state, signal) => {
-    const { clients, operation, subject, layers = [], layersDirectory = "" } = state;
+    const { clients, operation, subject, layers = [], layersDirectory = "", startFollows = false } = state;
+    // nobody needs to know where its root is but who copies into volumes
+    const { mounts, volumesFrom } = specOf(state);
+    if (startFollows && volumesFrom.length === 0 && mountsOf(mounts, imageOf(state)).length === 0) return;
     const request = { ref: subject, operation, layers: [...layers], layersDirectory };
     state.rootfsPath = (await clients.containers.prepareContainer(request, { signal })).rootfsPath;
   },

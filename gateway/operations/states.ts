@@ -41,7 +41,8 @@ export interface RunWish extends StartWish {
 }
 
 export function runState(clients: Clients, wish: RunWish): RunState {
-  return { ...startState(clients, wish), onCreated: wish.onCreated, attached: wish.attached };
+  const { onCreated, attached } = wish;
+  return { ...startState(clients, wish), startFollows: true, onCreated, attached };
 }
 
 export interface RemoveWish {
@@ -49,6 +50,8 @@ export interface RemoveWish {
   readonly operation?: string;
   readonly force: boolean;
   readonly volumes: boolean;
+  readonly hasMounts?: boolean;
+  readonly onReleased?: () => void;
 }
 
 export function removeState(clients: Clients, { operation, ...wish }: RemoveWish): RemoveState {

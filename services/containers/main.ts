@@ -13,6 +13,7 @@ import { HealthMonitors } from "./health/monitors.ts";
 import { findHost } from "./host/find-host.ts";
 import { containerPaths } from "./paths.ts";
 import { resume } from "./pause.ts";
+import { Preparations } from "./preparations.ts";
 import { Removals } from "./remove.ts";
 import { Serial } from "./run/serial.ts";
 import { imageDefaults } from "./service/spec.ts";
@@ -42,9 +43,16 @@ async function start({ config, db, feed, log, nodeId: node, signal }: BootContex
   log.info({ runtime: host.runtime.kind, version: host.runtime.version, cgroups: host.layout.mode }, "runtime chosen");
   const exits = undo.use(await Exits.open(host.exitsDirectory, (id) => containerPaths(root, id).bundle));
   const serial = new Serial();
-  const ends = undo.use(new RunEnds(feed, log));
+  const ends = undo.use(new RunEnds(feed, log, signal));
   const { pidfds } = host;
-  const follower = undo.use(new ExitFollower({ db, host, exits, serial, log, onRestarting: () => restarts.wake() }));
+  const foreground = new ForegroundClients();
+  const after = {
+    removableSince: (id: string) => foreground.removableSince(id),
+    onRestarting: () => restarts.wake(),
+    onEnded: (row: ContainerRow) => ends.tell(row.id, { exitCode: row.exit_code ?? 0, oomKilled: row.oom_killed }),
+    onRemovable: (row: ContainerRow) => removals.clean(row),
+  };
+  const follower = undo.use(new ExitFollower({ db, host, exits, serial, log, ...after }));
   const findings = healthFindings({ db, log, pidfds, defaultSignal: imageStopSignal });
   const health = undo.use(new HealthMonitors({ db, node, host, pidfds, log, findings }));
   const onProbed = () => health.wake();
@@ -54,6 +62,7 @@ async function start({ config, db, feed, log, nodeId: node, signal }: BootContex
   const stopping = { db, feed, pidfds, resume: thaw };
   const removals = undo.use(new Removals({ ...stopping, host, serial, log }));
   const detached = undo.use(new DetachedExecs({ db, host, node, log }));
+  const preparations = undo.use(new Preparations(host, serial));
   const epochFile = join(run, "containers.epoch");
   const background = keepExitWatch(
     {
@@ -62,7 +71,7 @@ async function start({ config, db, feed, log, nodeId: node, signal }: BootContex
       exits,
       serial,
       log,
-      onRestarting: () => restarts.wake(),
+      ...after,
       node,
       epochFile,
       follower,
@@ -74,17 +83,10 @@ async function start({ config, db, feed, log, nodeId: node, signal }: BootContex
     signal,
   );
   undo.defer(() => background);
+  const parts = { node, ends, removals, detached, preparations, foreground };
   const owned = undo.move();
   return {
-    services: containersServices({
-      ...starting,
-      ...stopping,
-      node,
-      ends,
-      removals,
-      detached,
-      foreground: new ForegroundClients(),
-    }),
+    services: containersServices({ ...starting, ...stopping, ...parts }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

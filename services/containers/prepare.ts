@@ -6,6 +6,7 @@ import { findContainer } from "./find.ts";
 import type { ContainerHost } from "./host/host.ts";
 import { isUp } from "./lifecycle.ts";
 import { containerPaths } from "./paths.ts";
+import type { Prepared } from "./preparations.ts";
 import { mountRootfs, rootfsDirectories } from "./rootfs/overlay.ts";
 import { recordLayers } from "./store/containers.ts";
 
@@ -23,21 +24,27 @@ export async function prepareContainer(
 ): Promise<string> {
   const row = await findContainer(db, reference);
   if (row.state === "removing") throw beingRemoved(row.name);
-  const paths = containerPaths(host.root, row.id);
-  if (isUp(row.state)) return paths.rootfs;
+  if (isUp(row.state)) return containerPaths(host.root, row.id).rootfs;
   signal.throwIfAborted();
-  host.migration?.expect(EXPECTED_START_MS);
-  await mkdir(paths.bundle, { recursive: true, mode: 0o711 });
-  await inSpan("rootfs.mount", {}, () =>
-    mountRootfs(
-      { directories: rootfsDirectories(paths.bundle), layers: layers.names, isVolatile: row.auto_remove },
-      (request) => host.thread.mount(request),
-    ),
-  );
+  const rootfs = await prepareRow({ ...row, layers: [...layers.names] }, host);
   const isKnown =
     row.layers.length === layers.names.length && row.layers.every((name, at) => name === layers.names[at]);
   if (!isKnown) await recordLayers(db, row.id, layers.names, layers.directory);
-  return paths.rootfs;
+  return rootfs;
+}
+
+/** The same of a row that is known and does not run: for who has its place in the container's queue. Idempotent. */
+export async function prepareRow(row: Prepared, host: ContainerHost): Promise<string> {
+  const { bundle, rootfs } = containerPaths(host.root, row.id);
+  host.migration?.expect(row.id, EXPECTED_START_MS);
+  await mkdir(bundle, { recursive: true, mode: 0o711 });
+  await inSpan("rootfs.mount", {}, () =>
+    mountRootfs(
+      { directories: rootfsDirectories(bundle), layers: row.layers, isVolatile: row.auto_remove },
+      (request) => host.thread.mount(request),
+    ),
+  );
+  return rootfs;
 }
 
 const EXPECTED_START_MS = 200;

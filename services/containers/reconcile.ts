@@ -88,15 +88,22 @@ async function recordSilentEnds(rows: readonly ContainerRow[], deps: ReconcileDe
 }
 
 /** `follow`: what comes after an end comes after this one too; at a boot that is decided otherwise. */
-async function recordLost(row: ContainerRow, { db }: ReconcileDeps, follow: boolean): Promise<ContainerRow> {
-  const exit = { id: row.id, run: row.run, exitCode: LOST_EXIT_CODE, oomKilled: false, finishedAt: new Date() };
-  return db.transaction(async (tx) => {
+async function recordLost(
+  row: ContainerRow,
+  { db, onRemovable, removableSince }: ReconcileDeps,
+  follow: boolean,
+): Promise<ContainerRow> {
+  const end = { exitCode: LOST_EXIT_CODE, oomKilled: false, finishedAt: new Date() };
+  const exit = { id: row.id, run: row.run, ...end, removableSince: removableSince(row.id) };
+  const last = await db.transaction(async (tx) => {
     const ended = await recordExit(tx, exit);
     if (ended === undefined) return row;
     if (follow) await recordEnd(tx, db.schema, ended);
     else await recordEvent(tx, db.schema, containerEvent("die", ended, { exitCode: String(LOST_EXIT_CODE) }));
     return ended;
   });
+  if (last.state === "removing") onRemovable(last);
+  return last;
 }
 
 export async function isRunning(row: ContainerRow): Promise<boolean> {

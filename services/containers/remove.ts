@@ -51,7 +51,7 @@ export class Removals implements AsyncDisposable {
     if (row === undefined) return { id, name: "" };
     if (row.state === "paused") await this.#deps.resume(row);
     if (row.pid !== 0) await endProcess(row, SIGKILL, 0, this.#deps, signal);
-    this.#clean(row);
+    this.clean(row);
     return { id, name: row.name };
   }
 
@@ -61,29 +61,25 @@ export class Removals implements AsyncDisposable {
     const row = await containerById(db, reference);
     if (row === undefined) return;
     await db.transaction(async (tx) => {
-      if (await markReleased(tx, row.id)) await recordEvent(tx, db.schema, containerEvent("destroy", row));
-      await deleteGone(tx, row.id);
+      const [isFirst] = await Promise.all([markReleased(tx, row.id), deleteGone(tx, row.id)]);
+      if (isFirst) await recordEvent(tx, db.schema, containerEvent("destroy", row));
     });
   }
 
   /** Goes on with the removals that a crash interrupted. */
   async resume(node: string): Promise<void> {
-    for (const row of await removingContainers(this.#deps.db, node)) this.#clean(row);
+    for (const row of await removingContainers(this.#deps.db, node)) this.clean(row);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#cleaning.values());
-  }
-
-  #clean(row: ContainerRow): void {
+  /** Takes down what it has on the host, behind the caller's back; its row says that it is being removed. Idempotent. */
+  clean(row: ContainerRow): void {
     if (this.#cleaning.has(row.id)) return;
     const { host, serial, db, log } = this.#deps;
     const signal = deadline(CLEANUP_TIMEOUT_MS, `take down container ${row.name}`);
     const work = async (): Promise<void> => {
       await takeDownAll(row.id, row.run, host, signal);
       await removeAskedParent(host.layout, host.cgroupParent, row.spec.cgroupParent);
-      await markCleaned(db, row.id);
-      await deleteGone(db, row.id);
+      await db.transaction((tx) => Promise.all([markCleaned(tx, row.id), deleteGone(tx, row.id)]));
     };
     const cleaned = serial
       .run(row.id, work, signal)
@@ -92,6 +88,10 @@ export class Removals implements AsyncDisposable {
       )
       .finally(() => this.#cleaning.delete(row.id));
     this.#cleaning.set(row.id, cleaned);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#cleaning.values());
   }
 }
 

@@ -18,6 +18,7 @@ import { killContainer } from "./kill.ts";
 import { listContainers } from "./list.ts";
 import { containerPaths } from "./paths.ts";
 import { pauseContainer, unpauseContainer } from "./pause.ts";
+import type { Preparations } from "./preparations.ts";
 import { prepareContainer } from "./prepare.ts";
 import type { Removals, RemoveDeps } from "./remove.ts";
 import { rename } from "./rename.ts";
@@ -51,6 +52,7 @@ export interface ContainersDeps extends StartDeps, RemoveDeps {
   readonly node: string;
   readonly feed: EventFeed;
   readonly ends: RunEnds;
+  readonly preparations: Preparations;
   readonly removals: Removals;
   readonly detached: DetachedExecs;
   readonly foreground: ForegroundClients;
@@ -112,11 +114,8 @@ function lifecycleHandlers(deps: ContainersDeps) {
     },
     listDue: async () => {
       const rows = await dueContainers(db, deps.node);
-      const due = rows.filter((row) => row.action !== "remove" || deps.foreground.mayRemove(row));
-      return {
-        due: due.map(({ id, run, action }) => ({ id, run, action: dueMessage(action) })),
-        held: rows.length - due.length,
-      };
+      const due = rows.filter((row) => row.action !== "remove" || row.is_removing || deps.foreground.mayRemove(row));
+      return { due: due.map(dueMessage), held: rows.length - due.length };
     },
     clearDue: async ({ ref, action, run }) => {
       const wanted = parseDue(action);
@@ -127,12 +126,12 @@ function lifecycleHandlers(deps: ContainersDeps) {
   } satisfies Partial<Handlers<typeof LISTING_SERVICE>>;
 }
 
-function viewHandlers({ db, host, node, feed }: ContainersDeps) {
+function viewHandlers({ db, host, node, ends }: ContainersDeps) {
   const sizes = new ContainerSizes(host.root);
   const known = new ListedBytes();
   return {
     waitContainer: async ({ ref, condition }, { signal }) =>
-      waitContainer(db, feed, ref, parseCondition(condition), signal),
+      waitContainer(db, ends, ref, parseCondition(condition), signal),
     listContainers: async (request, { signal }) => {
       const page = parsePage<readonly [string, string]>(request, 2);
       const { items, nextPageToken } = await listContainers(request, page, { db, node, exposedPorts: exposedPortsOf });
@@ -207,7 +206,7 @@ function streamHandlers(deps: ContainersDeps) {
   } satisfies Partial<Handlers<typeof LISTING_SERVICE>>;
 }
 
-async function create(request: CreateContainerRequest, { db, node, host }: ContainersDeps) {
+async function create(request: CreateContainerRequest, { db, node, host, preparations }: ContainersDeps) {
   const { id, operation, spec: wish, image } = request;
   if (!/^[0-9a-f]{64}$/.test(id) || operation === "" || wish === undefined || image === undefined) throw incomplete();
   const imageConfig = image.config ?? ImageConfig.fromPartial({});
@@ -239,6 +238,7 @@ async function create(request: CreateContainerRequest, { db, node, host }: Conta
     },
     spec.name,
   );
+  if (request.startFollows) preparations.begin({ id, auto_remove: spec.autoRemove, layers: request.layers });
   return { id, name, warnings: [...warnings] };
 }
 
@@ -256,5 +256,6 @@ export function imageStopSignal(row: ContainerRow): string {
 
 function parseCondition(condition: WaitCode): WaitCondition {
   if (condition === WaitCode.NEXT_EXIT) return "next-exit";
+  if (condition === WaitCode.RELEASABLE) return "releasable";
   return condition === WaitCode.REMOVED ? "removed" : "not-running";
 }

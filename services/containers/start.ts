@@ -4,17 +4,17 @@ import { beginStep, beginUndo, recordEvent } from "../kit/outbox.ts";
 import type { Logger } from "../kit/telemetry/log.ts";
 import { containerEvent } from "./events.ts";
 import type { ExitFollower } from "./exits/exit.ts";
-import { findContainer } from "./find.ts";
+import { containerNotFound, findContainer } from "./find.ts";
 import type { ContainerHost } from "./host/host.ts";
 import { isUp } from "./lifecycle.ts";
-import { beingRemoved } from "./prepare.ts";
+import { beingRemoved, prepareRow } from "./prepare.ts";
 import { failedStartCode } from "./program/exit-code.ts";
 import type { Given } from "./run/given.ts";
 import { findOthers } from "./run/others.ts";
 import { nextRunNumber, type StartedRun, startRun } from "./run/run.ts";
 import type { Serial } from "./run/serial.ts";
 import { deleteKnownRun, takeDownRootfs } from "./run/take-down.ts";
-import type { ContainerId, ImageDefaults } from "./spec/spec.ts";
+import { type ContainerId, type ImageDefaults, isContainerId } from "./spec/spec.ts";
 import { type ContainerRow, containerById, recordError, recordStart } from "./store/containers.ts";
 import { beginHealth } from "./store/health.ts";
 
@@ -49,7 +49,8 @@ export async function startContainer(
   deps: StartDeps,
   signal: AbortSignal,
 ): Promise<StartResult> {
-  const { id } = await findContainer(deps.db, reference);
+  // by a whole id nothing is to be looked up
+  const id = isContainerId(reference) ? reference : (await findContainer(deps.db, reference)).id;
   return deps.serial.run(id, () => startNow(id, operation, given, deps, signal), signal);
 }
 
@@ -61,18 +62,20 @@ async function startNow(
   signal: AbortSignal,
 ): Promise<StartResult> {
   const row = await containerById(deps.db, id);
-  if (row === undefined || row.state === "removing") throw beingRemoved(row?.name ?? id.slice(0, 12));
+  if (row === undefined) throw containerNotFound(id);
+  if (row.state === "removing") throw beingRemoved(row.name);
   if (isUp(row.state)) return { pid: row.pid, run: row.run, changed: false };
   if (row.started_by === operation && operation !== "") return { pid: row.pid, run: row.run, changed: true };
   const run = await nextRunNumber(id, row.run, deps.host, signal);
+  // one that ends at once has its exit file before its row
+  using _ = deps.exits.starting(id, run);
+  await prepareRow(row, deps.host);
   const started = await runOf(row, run, given, deps, signal).catch(async (error: unknown) => {
     if (error instanceof CtlError)
       await recordError(deps.db, id, error.why, failedStartCode(error.reason)).catch(() => {});
     throw error;
   });
   await record(row, run, operation, given, started, deps);
-  // one that ended at once has its exit file already, and the follower may have looked before there was a row
-  deps.exits.look(id, run);
   if (row.spec.healthcheck !== undefined) deps.onProbed();
   return { pid: started.pid, run, changed: true };
 }

@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type ConfigRequest, containerConfig, hostFilePaths, hostnameOf } from "./config.ts";
 import type { HostFacts } from "./host-facts.ts";
@@ -51,7 +51,9 @@ export async function writeBundle(request: BundleRequest, facts: HostFacts): Pro
 
 /** What an earlier run left that a new one must not find: an OOM mark, the FIFOs of a monitor that is gone. */
 export async function clearRunFiles(bundlePath: string): Promise<void> {
-  await Promise.all(RUN_FILES.map((name) => rm(join(bundlePath, name), { force: true })));
+  const there = new Set(await readdir(bundlePath));
+  const left = RUN_FILES.filter((name) => there.has(name));
+  await Promise.all(left.map((name) => rm(join(bundlePath, name), { force: true })));
 }
 
 const RUN_FILES = ["oom", "attach", "ctl", "winsz", "pidfile", "conmon.pid"] as const;

@@ -121,7 +121,7 @@ async function containerOf(id: string, db: Database): Promise<ContainerRow> {
 
 async function requestFor(row: ContainerRow, id: string, wish: ExecWish, host: ContainerHost) {
   const { bundle } = containerPaths(host.root, row.id);
-  host.migration?.expect(EXPECTED_START_MS);
+  host.migration?.expect(id, EXPECTED_START_MS);
   const config = JSON.parse(await readFile(join(bundle, "config.json"), "utf8")) as OciConfig; // we wrote it
   const process = await execProcess(wish, config, host.facts);
   return { runtimeId: runtimeId(row.id, row.run), directory: execDirectory(host, row.id, id), process };

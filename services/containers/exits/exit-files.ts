@@ -46,9 +46,9 @@ export class Exits implements Disposable {
     return new Exits(directory, bundleOf);
   }
 
-  /** All exits that nobody has forgotten, oldest first. */
-  async pending(): Promise<RunExit[]> {
-    const names = await readdir(this.#directory);
+  /** All exits that nobody has forgotten, oldest first; those that the caller works on already (`ID.RUN`) are not read. */
+  async pending(isKnown: (name: string) => boolean = () => false): Promise<RunExit[]> {
+    const names = (await readdir(this.#directory)).filter((name) => !isKnown(name));
     const found = await Promise.all(names.map((name) => this.#readName(name)));
     return found.flatMap((one) => one ?? []).sort((a, b) => a.finishedAt.getTime() - b.finishedAt.getTime());
   }

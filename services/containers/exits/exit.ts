@@ -24,6 +24,12 @@ export interface ExitDeps {
   readonly log: Logger;
   /** A container waits for its restart now. */
   readonly onRestarting: () => void;
+  /** A run's end is recorded: told at once to who waits in this process. */
+  readonly onEnded: (row: ContainerRow) => void;
+  /** With `--rm` and a client in the foreground: it goes with its end when that run began since then. */
+  readonly removableSince: (containerId: string) => Date;
+  /** A container that is being removed does not run (any more): what it has on the host can go. */
+  readonly onRemovable: (row: ContainerRow) => void;
 }
 
 const CLEANUP_TIMEOUT_MS = 30_000;
@@ -40,6 +46,8 @@ export class ExitFollower implements AsyncDisposable {
   readonly #settling = new Map<string, Promise<void>>();
   /** Those of them that somebody asked for meanwhile: the answer may have changed. */
   readonly #again = new Set<string>();
+  /** Runs that begin now: their row is about to come, and there is nothing to record before. */
+  readonly #starting = new Set<string>();
 
   constructor(deps: ExitDeps) {
     this.#deps = deps;
@@ -49,12 +57,24 @@ export class ExitFollower implements AsyncDisposable {
   async follow(signal: AbortSignal): Promise<void> {
     const { exits } = this.#deps;
     for await (const _ of exits.changes(signal)) {
-      for (const exit of await exits.pending()) this.#begin(exit);
+      const isBusy = (name: string) => this.#settling.has(name) || this.#starting.has(name);
+      for (const exit of await exits.pending(isBusy)) this.#begin(exit);
     }
   }
 
-  /** Settles the end of this run at once if it has ended already: the duty may have looked before the run had a row. */
-  look(containerId: string, run: number): void {
+  /** Hold it from before a run begins until its row is written; its end is settled then, however early it came. */
+  starting(containerId: string, run: number): Disposable {
+    const key = `${containerId}.${run}`;
+    this.#starting.add(key);
+    return {
+      [Symbol.dispose]: () => {
+        this.#starting.delete(key);
+        this.#look(containerId, run);
+      },
+    };
+  }
+
+  #look(containerId: string, run: number): void {
     const { exits, log } = this.#deps;
     exits.find(containerId as RunExit["containerId"], run).then(
       (exit) => {
@@ -82,7 +102,7 @@ export class ExitFollower implements AsyncDisposable {
       })
       .finally(() => {
         this.#settling.delete(key);
-        if (this.#again.delete(key)) this.look(exit.containerId, exit.run);
+        if (this.#again.delete(key)) this.#look(exit.containerId, exit.run);
       });
     this.#settling.set(key, settled);
   }
@@ -99,7 +119,7 @@ export class ExitFollower implements AsyncDisposable {
   }
 
   /**
-   * An exit that was not recorded: its start is about to be, and then `look` or the next round comes back to it. Only what
+   * An exit that was not recorded: its start is about to be, and then this or the next round comes back to it. Only what
    * is recorded, or can never be, is forgotten.
    */
   async #mayYetCome({ containerId, run, finishedAt }: RunExit): Promise<boolean> {
@@ -119,7 +139,7 @@ export class ExitFollower implements AsyncDisposable {
 
   /** Undefined: it was recorded before, or its run has no row. */
   async #record(exit: RunExit): Promise<ContainerRow | undefined> {
-    const { db, log } = this.#deps;
+    const { db, log, removableSince } = this.#deps;
     const oomKilled = exit.isOomKilled || (exit.exitCode === 137 && (await this.#hadNoMemory(exit)));
     const record = {
       id: exit.containerId,
@@ -127,14 +147,16 @@ export class ExitFollower implements AsyncDisposable {
       exitCode: exit.exitCode,
       oomKilled,
       finishedAt: exit.finishedAt,
+      removableSince: removableSince(exit.containerId),
     };
     const row = await db.transaction(async (tx) => {
       const ended = await recordExit(tx, record);
       if (ended === undefined) return undefined;
-      await recordEnd(tx, db.schema, ended);
-      return (await containerById(tx, ended.id)) ?? ended;
+      const isMoved = await recordEnd(tx, db.schema, ended);
+      return isMoved ? ((await containerById(tx, ended.id)) ?? ended) : ended;
     });
     if (row === undefined) return undefined;
+    this.#deps.onEnded(row);
     log.info(
       { [attribute.containerId]: row.id, [attribute.exitCode]: exit.exitCode, "ctl.run": exit.run },
       "container exited",
@@ -144,7 +166,8 @@ export class ExitFollower implements AsyncDisposable {
   }
 
   async #cleanUp({ containerId, run }: RunExit, row: ContainerRow | undefined): Promise<void> {
-    const { host, serial, db } = this.#deps;
+    const { host, serial, db, onRemovable } = this.#deps;
+    if (row?.state === "removing") return onRemovable(row);
     const signal = deadline(CLEANUP_TIMEOUT_MS, "clean up after a container's exit");
     await serial.run(
       containerId,
@@ -160,12 +183,15 @@ export class ExitFollower implements AsyncDisposable {
   }
 }
 
-/** In the transaction of the exit: its events, and the restart that its policy wants. */
-export async function recordEnd(tx: Db, schema: string, row: ContainerRow): Promise<void> {
+/** In the transaction of the exit: its events, and the restart that its policy wants. True: then the row has changed. */
+export async function recordEnd(tx: Db, schema: string, row: ContainerRow): Promise<boolean> {
   if (row.oom_killed) await recordEvent(tx, schema, containerEvent("oom", row));
   await recordEvent(tx, schema, containerEvent("die", row, { exitCode: String(row.exit_code ?? 0) }));
-  if (row.state !== "exited") return;
-  if (row.wants_restart) return recordWantedRestart(tx, row.id, row.run);
+  if (row.state !== "exited") return false;
+  if (row.wants_restart) {
+    await recordWantedRestart(tx, row.id, row.run);
+    return true;
+  }
   const verdict = afterExit({
     policy: policyOf(row),
     exitCode: row.exit_code ?? 0,
@@ -175,6 +201,7 @@ export async function recordEnd(tx: Db, schema: string, row: ContainerRow): Prom
     lastDelayMs: row.restart_delay_ms,
   });
   if (verdict.restart) await recordRestarting(tx, row.id, row.run, verdict.delayMs);
+  return verdict.restart;
 }
 
 export function policyOf(row: Pick<ContainerRow, "restart_mode" | "restart_max">): RestartPolicy {

@@ -104,6 +104,7 @@ export class Restarts {
     const overlay = { directories, layers: row.layers, isVolatile: false };
     await mountRootfs(overlay, (request) => host.thread.mount(request));
     const run = await nextRunNumber(row.id, row.run, host, signal);
+    using _ = exits.starting(row.id, run);
     const started = await runOf(row, run, given, this.#deps, signal);
     const facts = {
       id: row.id,
@@ -118,7 +119,6 @@ export class Restarts {
       if (row.spec.healthcheck !== undefined) await beginHealth(tx, row.id);
       await recordEvent(tx, db.schema, containerEvent("start", row));
     });
-    exits.look(row.id, run);
     if (row.spec.healthcheck !== undefined) this.#deps.onProbed();
   }
 

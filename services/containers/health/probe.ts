@@ -76,7 +76,7 @@ export async function endLeftProbe({ id, run }: ProbedRun, host: ContainerHost):
 async function execute(probed: ProbedRun, check: Healthcheck, { host, reaper }: Probing, signal: AbortSignal) {
   const timer = deadline(check.timeoutMs, "probe the container's health");
   const ends = AbortSignal.any([signal, timer]);
-  host.migration?.expect(EXPECTED_START_MS);
+  host.migration?.expect(`probe ${probed.id}`, EXPECTED_START_MS);
   const name = runtimeId(probed.id, probed.run);
   const runtime = await runtimeOfRun(host, name);
   const process = await probeProcess(probed.id, check, host, reaper !== undefined);

@@ -42,8 +42,8 @@ export type MountFromLayers = (request: MountRequest) => Promise<void>;
  */
 export async function mountRootfs(request: OverlayRequest, mount: MountFromLayers): Promise<void> {
   const { directories } = request;
-  await makeDirectories(request);
   if (await isMounted(directories.merged)) return;
+  await makeDirectories(request);
   const options = overlayOptions(request);
   try {
     await mount({ source: "overlay", target: directories.merged, type: "overlay", options });
@@ -87,32 +87,22 @@ export async function unmountRootfs(directories: RootfsDirectories): Promise<{ c
   return { changed: await unmount(directories.merged, UnmountFlag.lazy), detached: true };
 }
 
-/** Removes the writable layer and the mount point; the root must be unmounted. Idempotent. */
-export async function removeRootfs({ upper, work, merged }: RootfsDirectories): Promise<void> {
-  await Promise.all([
-    rm(upper, { recursive: true, force: true }),
-    rm(work, { recursive: true, force: true }),
-    rm(emptyLower(work), { recursive: true, force: true }),
-    rm(merged, { recursive: true, force: true }),
-  ]);
-}
-
 /** By the device number, which an overlay has for itself: two stats, where mountinfo grows with every container. */
 export async function isMounted(path: string): Promise<boolean> {
-  const [own, parent] = await Promise.all([stat(path).catch(() => undefined), stat(dirname(path))]);
-  return own !== undefined && own.dev !== parent.dev;
+  const [own, parent] = await Promise.all([path, dirname(path)].map((one) => stat(one).catch(() => undefined)));
+  return own !== undefined && own.dev !== parent?.dev;
 }
 
 async function makeDirectories({ directories: { upper, work, merged }, layers }: OverlayRequest): Promise<void> {
   const mode = 0o755;
-  // a mount that was volatile and did not end well leaves a mark for which the next one is refused
-  await rm(join(work, "work", "incompat"), { recursive: true, force: true });
-  await Promise.all([
-    mkdir(upper, { recursive: true, mode }),
+  const [newWork] = await Promise.all([
     mkdir(work, { recursive: true, mode: 0o700 }),
+    mkdir(upper, { recursive: true, mode }),
     mkdir(merged, { recursive: true, mode: 0o700 }),
     ...(layers.length === 0 ? [mkdir(emptyLower(work), { recursive: true, mode })] : []),
   ]);
+  // a mount that was volatile and did not end well leaves a mark for which the next one is refused
+  if (newWork === undefined) await rm(join(work, "work", "incompat"), { recursive: true, force: true });
 }
 
 /** An image of no layers (`FROM scratch`) still needs a lower directory. */

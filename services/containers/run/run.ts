@@ -46,7 +46,7 @@ export interface StartedRun {
 export async function startRun(wish: RunWish, host: ContainerHost, signal: AbortSignal): Promise<StartedRun> {
   const name = runtimeId(wish.id, wish.run);
   const paths = containerPaths(host.root, wish.id);
-  host.migration?.expect(EXPECTED_START_MS);
+  host.migration?.expect(wish.id, EXPECTED_START_MS);
   await inSpan("bundle.write", {}, async () => checkProgram(await prepareBundle(wish, host), host.openat2));
   await clearRunFiles(paths.bundle);
   const runtime = await runtimeNamed(wish.spec.runtime ?? "", host);
@@ -55,6 +55,7 @@ export async function startRun(wish: RunWish, host: ContainerHost, signal: Abort
     const pid = await inSpan("runtime.create", { attributes: { [attribute.containerId]: wish.id } }, () =>
       createRun({ ...host, runtime }, monitorRequest(wish, name, host), signal),
     );
+    host.migration?.over(wish.id);
     const identity = await readProcessStat(pid);
     const startedAt = new Date();
     await inSpan("runtime.start", {}, () => releaseRun({ ...host, runtime }, name, signal));

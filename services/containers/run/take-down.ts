@@ -3,7 +3,8 @@ import { inSpan } from "../../kit/telemetry/trace.ts";
 import { containerCgroups, removeCgroups } from "../cgroups/placement.ts";
 import type { ContainerHost } from "../host/host.ts";
 import { containerPaths } from "../paths.ts";
-import { removeRootfs, rootfsDirectories, unmountRootfs } from "../rootfs/overlay.ts";
+import { rootfsDirectories, unmountRootfs } from "../rootfs/overlay.ts";
+import { forgetEndedRun } from "../runtime/forget.ts";
 import { runtimeOfRun } from "../runtime/known-run.ts";
 import { deleteRun, runtimeId } from "../runtime/oci-runtime.ts";
 import type { ContainerId } from "../spec/spec.ts";
@@ -18,8 +19,15 @@ export async function deleteKnownRun(id: string, run: number, host: ContainerHos
 
 /** What a run has in the runtime and in the cgroups. Idempotent; a process that is still there is killed. */
 export async function takeDownRun(id: string, run: number, host: ContainerHost, signal: AbortSignal): Promise<void> {
-  await inSpan("runtime.delete", {}, () => deleteKnownRun(id, run, host, signal));
-  await removeCgroups(host.layout, containerCgroups(host.cgroupParent, id as ContainerId).all);
+  const name = runtimeId(id, run);
+  const { payload, all } = containerCgroups(host.cgroupParent, id as ContainerId);
+  const runtime = await runtimeOfRun(host, name);
+  await inSpan("runtime.delete", {}, async () => {
+    const expected = { payload, removePayload: () => removeCgroups(host.layout, [payload]) };
+    if (await forgetEndedRun(runtime, name, expected)) return;
+    await deleteRun({ ...host, runtime }, name, { force: true }, signal);
+  });
+  await removeCgroups(host.layout, all);
 }
 
 /** The mounts of a container that does not run; what was written to its root stays. Idempotent. */
@@ -35,6 +43,5 @@ export async function takeDownAll(id: string, run: number, host: ContainerHost, 
   const { bundle } = containerPaths(host.root, id);
   await takeDownRun(id, run, host, signal);
   await takeDownRootfs(id, host);
-  await removeRootfs(rootfsDirectories(bundle));
   await rm(bundle, { recursive: true, force: true });
 }

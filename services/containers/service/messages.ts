@@ -1,5 +1,6 @@
 import {
   Container,
+  type Due,
   DueAction as DueCode,
   HealthStatus as HealthCode,
   type StartContainerRequest,
@@ -17,7 +18,7 @@ import type { ContainerPaths } from "../paths.ts";
 import type { ContainerSize } from "../rootfs/sizes.ts";
 import type { Given, GivenMount } from "../run/given.ts";
 import type { ContainerRow } from "../store/containers.ts";
-import type { DueAction } from "../store/due.ts";
+import type { DueAction, DueRow } from "../store/due.ts";
 import type { RecordedHealth } from "../store/health.ts";
 import { parseMount } from "./spec.ts";
 
@@ -36,8 +37,8 @@ const DUE: Readonly<Record<DueAction, DueCode>> = {
   start: DueCode.START,
 };
 
-export function dueMessage(action: DueAction): DueCode {
-  return DUE[action];
+export function dueMessage({ id, run, action, is_removing: isRemoving, has_mounts: hasMounts }: DueRow): Due {
+  return { id, run, action: DUE[action], isRemoving, hasMounts };
 }
 
 export function parseDue(action: DueCode): DueAction {

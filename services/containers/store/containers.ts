@@ -211,9 +211,14 @@ export interface ExitRecord {
   readonly exitCode: number;
   readonly oomKilled: boolean;
   readonly finishedAt: Date;
+  /** With `--rm` and a client in the foreground: it goes with its end when that run began since then. */
+  readonly removableSince: Date;
 }
 
-/** Idempotent by (container, run). Undefined: known already, or no such run. */
+/**
+ * Idempotent by (container, run). One with `--rm` is out of sight from here on, its name free, unless a person restarts it
+ * or a client is to come back for its output. Undefined: known already, or no such run.
+ */
 export async function recordExit(db: Db, exit: ExitRecord): Promise<ContainerRow | undefined> {
   const { rows } = await db.query<ContainerRow>(
     `with known as (
@@ -222,11 +227,14 @@ export async function recordExit(db: Db, exit: ExitRecord): Promise<ContainerRow
        on conflict do nothing returning 1
      )
      update containers
-        set state = case when state = 'removing' then state else 'exited' end,
+        set state = case when state = 'removing' then state
+                         when auto_remove and not wants_restart
+                              and (started_at >= $6 or not coalesce((spec->>'isAwaited')::boolean, false)) then 'removing'
+                         else 'exited' end,
             exit_code = $3, oom_killed = $4, finished_at = $5, pid = 0, start_ticks = 0
       where id = $1 and run = $2 and exists (select 1 from known)
       returning *`,
-    [exit.id, exit.run, exit.exitCode, exit.oomKilled, exit.finishedAt],
+    [exit.id, exit.run, exit.exitCode, exit.oomKilled, exit.finishedAt, exit.removableSince],
   );
   return rows[0];
 }

@@ -9,6 +9,9 @@ export interface DueRow {
   /** A client in the foreground waits for its output. */
   readonly is_awaited: boolean;
   readonly started_at: Date | null;
+  /** Out of sight already. */
+  readonly is_removing: boolean;
+  readonly has_mounts: boolean;
 }
 
 /** What the gateway has to do: `--rm` of what has ended, sandboxes of what has ended, starts after a boot. */
@@ -17,10 +20,13 @@ export async function dueContainers(db: Db, node: string): Promise<DueRow[]> {
     `select id, run, started_at, coalesce((spec->>'isAwaited')::boolean, false) as is_awaited,
             case when wants_start then 'start'
                  when auto_remove and run > 0 then 'remove'
-                 else 'deactivate' end as action
+                 else 'deactivate' end as action,
+            state = 'removing' as is_removing,
+            coalesce(given -> 'mounts' <> '[]', false) as has_mounts
        from containers
       where node = $1
-        and ((state = 'exited' and (auto_remove or has_sandbox)) or (wants_start and state in ('created', 'exited')))
+        and ((state = 'exited' and (auto_remove or has_sandbox)) or (wants_start and state in ('created', 'exited'))
+             or (state = 'removing' and auto_remove and run > 0 and pid = 0 and not is_released))
       order by finished_at limit 200`,
     [node],
   );

@@ -2,7 +2,7 @@ import { mkdir, open } from "node:fs/promises";
 import type { Db } from "../../kit/database.ts";
 import type { TerminalSize } from "../../kit/linux/pty.ts";
 import type { RunEnd, RunEnds } from "../exits/ends.ts";
-import { findContainer } from "../find.ts";
+import { containerNotFound, findContainer } from "../find.ts";
 import { notRunning } from "../kill.ts";
 import { isUp } from "../lifecycle.ts";
 import { type OutputFrame, outputFrames } from "../logs/output.ts";
@@ -10,7 +10,8 @@ import type { LogPosition, OutputStream } from "../logs/record.ts";
 import { endOfLog, startOfLog } from "../logs/tail.ts";
 import { type ContainerPaths, containerPaths } from "../paths.ts";
 import { beingRemoved } from "../prepare.ts";
-import type { ContainerRow } from "../store/containers.ts";
+import { isContainerId } from "../spec/spec.ts";
+import { type ContainerRow, containerById } from "../store/containers.ts";
 import { keepSizeForStart, resizeTerminal } from "./terminal-size.ts";
 
 export interface AttachWish {
@@ -51,10 +52,11 @@ export interface AttachDeps {
  * Throws NOT_FOUND CONTAINER_NOT_FOUND; FAILED_PRECONDITION CONTAINER_NOT_RUNNING, CONTAINER_BEING_REMOVED.
  */
 export async function attach(reference: string, wish: AttachWish, { db, root, ends }: AttachDeps): Promise<Attachment> {
-  const found = await findContainer(db, reference);
-  const end = ends.next(found.id); // before the row is looked at: an end in between is not missed
+  const id = isContainerId(reference) ? reference : (await findContainer(db, reference)).id;
+  const end = ends.next(id); // before the row is looked at: an end in between is not missed
   try {
-    const row = await findContainer(db, found.id);
+    const row = await containerById(db, id);
+    if (row === undefined) throw containerNotFound(reference);
     if (row.state === "removing") throw beingRemoved(row.name);
     const hasBegun = wish.afterRun !== undefined && row.run > wish.afterRun;
     const last = isUp(row.state) || (wish.awaitStart && !hasBegun) ? undefined : lastEnd(row);

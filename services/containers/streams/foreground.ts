@@ -6,6 +6,9 @@ const RETURN_MS = 5_000;
 /** One that came back reads at its own pace, but a container does not stay for ever because nobody reads. */
 const READ_MS = 60_000;
 
+/** The year 9999. */
+const NEVER_MS = 253_370_764_800_000;
+
 interface Audience {
   /** Clients that are attached now. */
   live: number;
@@ -45,6 +48,16 @@ export class ForegroundClients {
         audience.askedAtMs = undefined;
       },
     };
+  }
+
+  /**
+   * One that ends now goes with its end when its run began since then: nobody lost its stream, or it was lost with the
+   * process before this one.
+   */
+  removableSince(id: string): Date {
+    const known = this.#audiences.get(id);
+    if (known === undefined) return new Date(this.#bornAt);
+    return new Date(known.isBroken ? NEVER_MS : 0);
   }
 
   /** Whether the removal that is due may begin. */

@@ -113,7 +113,7 @@ export async function startContainer(
   undo.defer(async () => void (await removeCgroups(rooms.layout, cgroups.all)));
   undo.defer(async () => void (await unmountRootfs(directories)));
   undo.defer(async () => void (await deleteRun(rooms, name, { force: true }, signal("delete"))));
-  rooms.warm?.expect(100);
+  rooms.warm?.expect(id, 100);
   await mountRootfs({ directories, layers: wish.layers ?? ["l/1"], isVolatile: true }, (request) =>
     rooms.thread.mount(request),
   );

@@ -251,7 +251,7 @@ describe("the Docker API's containers", () => {
         waitContainer: async (request) => {
           asked.push(request);
           await exit.promise;
-          return { id: CONTAINER_ID, exitCode: 3, error: "" };
+          return { id: CONTAINER_ID, exitCode: 3, error: "", hasMounts: false, isRemoving: false };
         },
       },
     });
@@ -276,7 +276,7 @@ describe("the Docker API's containers", () => {
         waitContainer: async ({ condition }) => {
           conditions.push(condition);
           if (conditions.length === 1) throw new CtlError("UNAVAILABLE", { reason: "GONE", what: "wait", why: "down" });
-          return { id: CONTAINER_ID, exitCode: 7, error: "" };
+          return { id: CONTAINER_ID, exitCode: 7, error: "", hasMounts: false, isRemoving: false };
         },
       },
     });
@@ -293,7 +293,7 @@ describe("the Docker API's containers", () => {
         waitContainer: async (_request, { signal, actor }) => {
           await new Promise((resolve) => signal.addEventListener("abort", resolve));
           aborted.resolve(actor);
-          return { id: "", exitCode: 0, error: "" };
+          return { id: "", exitCode: 0, error: "", hasMounts: false, isRemoving: false };
         },
       },
     });
