@@ -86,7 +86,8 @@ function platformOf({ platform }: ContainerSpec): Platform | undefined {
 export const createContainer: Step<StartState> = {
   name: "containers.create",
   do: async (state, signal) => {
-    const { clients, operation, subject, image, layers = [], layersDirectory = "", startFollows = false } = state;
+    const { clients, operation, subject, image, layers = [], layersDirectory = "" } = state;
+    const startFollows = isPreparedByCreate(state);
     await checkSources(state, specOf(state).volumesFrom, signal);
     const created = await clients.containers.createContainer(
       { id: subject, operation, spec: specOf(state), image, layers: [...layers], layersDirectory, startFollows },
@@ -189,15 +190,19 @@ function exposedPort(text: string): PortRequest {
 export const prepareContainer: Step<StartState> = {
   name: "containers.prepare",
   do: async (state, signal) => {
-    const { clients, operation, subject, layers = [], layersDirectory = "", startFollows = false } = state;
-    // nobody needs to know where its root is but who copies into volumes
-    const { mounts, volumesFrom } = specOf(state);
-    if (startFollows && volumesFrom.length === 0 && mountsOf(mounts, imageOf(state)).length === 0) return;
+    const { clients, operation, subject, layers = [], layersDirectory = "" } = state;
+    if (isPreparedByCreate(state)) return;
     const request = { ref: subject, operation, layers: [...layers], layersDirectory };
     state.rootfsPath = (await clients.containers.prepareContainer(request, { signal })).rootfsPath;
   },
   undo: async (state, signal) => undoStart(state, signal),
 };
+
+/** Nobody needs to know where a root is but who copies from it into volumes. */
+function isPreparedByCreate(state: StartState): boolean {
+  const { mounts, volumesFrom } = specOf(state);
+  return state.startFollows === true && volumesFrom.length === 0 && mountsOf(mounts, imageOf(state)).length === 0;
+}
 
 /** Volumes that are empty get what the image has at their target: that can be read only from the mounted root. */
 export const copyUp: Step<StartState> = {

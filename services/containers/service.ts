@@ -68,7 +68,7 @@ function handlers(deps: ContainersDeps): Handlers<typeof LISTING_SERVICE> {
 }
 
 function lifecycleHandlers(deps: ContainersDeps) {
-  const { db, host, removals } = deps;
+  const { db, host, removals, serial } = deps;
   return {
     createContainer: async (request) => create(request, deps),
     undoCreate: async ({ id, operation }, { signal }) => {
@@ -76,7 +76,8 @@ function lifecycleHandlers(deps: ContainersDeps) {
       return {};
     },
     prepareContainer: async ({ ref, layers, layersDirectory }, { signal }) => {
-      const rootfsPath = await prepareContainer(db, host, ref, { names: layers, directory: layersDirectory }, signal);
+      const given = { names: layers, directory: layersDirectory };
+      const rootfsPath = await serial.run(ref, () => prepareContainer(db, host, ref, given, signal), signal);
       return { rootfsPath };
     },
     startContainer: async (request, { signal }) =>
