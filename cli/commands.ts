@@ -24,6 +24,7 @@ const inspect: Load = async () => (await import("./commands/inspect.ts")).inspec
 const kill: Load = async () => (await import("./commands/kill.ts")).kill;
 const logs: Load = async () => (await import("./commands/logs.ts")).logs;
 const networkCreate: Load = async () => (await import("./commands/network/create.ts")).createNetwork;
+const networkGraph: Load = async () => (await import("./commands/network/graph.ts")).graphNetworks;
 const networkInspect: Load = async () => (await import("./commands/inspect.ts")).inspectNetworks;
 const networkLs: Load = async () => (await import("./commands/network/ls.ts")).listNetworks;
 const networkPrune: Load = async () => (await import("./commands/network/prune.ts")).pruneNetworks;
@@ -150,6 +151,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
     summary: "Manage networks",
     commands: {
       create: networkCreate,
+      graph: networkGraph,
       inspect: networkInspect,
       list: networkLs,
       ls: networkLs,

@@ -22,6 +22,7 @@ describe("names of containers", function () {
       expect(await lookUp("app", name), name).to.include(address);
     }
     expect(await lookUp("app", address)).to.include("db.lan");
+    expect(await ok("network", "graph", "lan")).to.match(/^lan {2}bridge {2}[\d./]+\n├─ .+\n└─ .+$/);
     expect(await ok("exec", "app", "ping", "-c1", "-W2", "db")).to.include("1 packets received");
   });
 
