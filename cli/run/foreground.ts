@@ -43,10 +43,16 @@ export async function runInForeground(order: ForegroundOrder, context: Context):
     signals === undefined ? work : Promise.race([work, signals.interrupted]);
   const session = await unlessInterrupted(run.started);
   signals?.passTo(session);
-  const exit = await unlessInterrupted(follow(session, { stdin: hasStdin, terminal, detachKeys: order.detachKeys }));
+  const followed = follow(session, { stdin: hasStdin, terminal, detachKeys: order.detachKeys });
+  // a run that the daemon could not take to its end has no end for the session to tell
+  const exit = await unlessInterrupted(Promise.race([followed, failureOf(run.finished)]));
   if (exit === "detached") return 0;
   await unlessInterrupted(run.finished);
   return exit.exitCode;
+}
+
+function failureOf(work: Promise<void>): Promise<never> {
+  return work.then(() => new Promise<never>(() => {}));
 }
 
 interface ForegroundRun {

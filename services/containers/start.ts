@@ -1,5 +1,6 @@
 import type { Database } from "../kit/database.ts";
-import { CtlError } from "../kit/errors.ts";
+import { deadline, sleep } from "../kit/deadlines.ts";
+import { CtlError, isCtlError } from "../kit/errors.ts";
 import { beginStep, beginUndo, recordEvent } from "../kit/outbox.ts";
 import type { Logger } from "../kit/telemetry/log.ts";
 import { containerEvent } from "./events.ts";
@@ -116,18 +117,42 @@ async function record(
     epoch: host.bootId,
     runtime: row.spec.runtime || host.runtime.kind,
   };
-  try {
-    await db.transaction(async (tx) => {
+  const write = () =>
+    db.transaction(async (tx) => {
       if (operation !== "") await beginStep(tx, operation, `start container ${row.name}`);
       if (!(await recordStart(tx, { ...start, startedAt, given }))) throw movedOn(row.name);
       if (row.spec.healthcheck !== undefined) await beginHealth(tx, row.id);
       await recordEvent(tx, db.schema, containerEvent("start", row));
     });
+  const isWritten = async () => (await containerById(db, row.id))?.run === run;
+  try {
+    await writtenOnceThere(write, isWritten);
   } catch (error) {
     await deleteKnownRun(row.id, run, host, AbortSignal.timeout(10_000)).catch(() => {});
     throw error;
   }
 }
+
+/**
+ * A process that runs, and may have written something to its client, is not ended because the database is restarted at this
+ * moment. A commit whose answer was lost counts.
+ */
+async function writtenOnceThere(write: () => Promise<void>, isWritten: () => Promise<boolean>): Promise<void> {
+  const patience = deadline(DATABASE_AWAY_MS, "record a start");
+  for (let attempt = 0; ; attempt++) {
+    try {
+      if (attempt > 0 && (await isWritten())) return;
+      await write();
+      return;
+    } catch (error) {
+      if (!isCtlError(error, "UNAVAILABLE") || patience.aborted) throw error;
+      await sleep(RETRY_MS, patience).catch(() => {});
+    }
+  }
+}
+
+const DATABASE_AWAY_MS = 15_000;
+const RETRY_MS = 100;
 
 /** Ends the run that this operation started and takes the root down; a container that ran before is left as it is. */
 export async function undoStart(
