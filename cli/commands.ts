@@ -9,12 +9,15 @@ const checkpointCreate: Load = async () => (await import("./commands/checkpoint/
 const checkpointLs: Load = async () => (await import("./commands/checkpoint/refused.ts")).listCheckpoints;
 const checkpointRm: Load = async () => (await import("./commands/checkpoint/refused.ts")).removeCheckpoint;
 const containerInspect: Load = async () => (await import("./commands/inspect.ts")).inspectContainers;
+const cp: Load = async () => (await import("./commands/cp.ts")).cp;
 const create: Load = async () => (await import("./commands/create.ts")).create;
+const diff: Load = async () => (await import("./commands/diff.ts")).diff;
 const events: Load = async () => (await import("./commands/events.ts")).events;
 const exec: Load = async () => (await import("./commands/exec.ts")).exec;
 const execsInspect: Load = async () => (await import("./commands/inspect.ts")).inspectExecs;
 const execsKill: Load = async () => (await import("./commands/execs/kill.ts")).killExecs;
 const execsLs: Load = async () => (await import("./commands/execs/ls.ts")).listExecs;
+const exportContainer: Load = async () => (await import("./commands/export.ts")).exportContainer;
 const imageInspect: Load = async () => (await import("./commands/inspect.ts")).inspectImages;
 const imageLs: Load = async () => (await import("./commands/image/ls.ts")).listImages;
 const imagePrune: Load = async () => (await import("./commands/image/prune.ts")).pruneImages;
@@ -58,9 +61,12 @@ export const COMMON = ["run", "exec", "ps", "pull", "images", "logs", "stop", "r
 /** What people type right after `ctl`. */
 export const COMMANDS: Readonly<Record<string, Load>> = {
   attach,
+  cp,
   create,
+  diff,
   events,
   exec,
+  export: exportContainer,
   images: imageLs,
   info,
   inspect,
@@ -106,8 +112,11 @@ export const GROUPS: Readonly<Record<string, Group>> = {
     summary: "Manage containers",
     commands: {
       attach,
+      cp,
       create,
+      diff,
       exec,
+      export: exportContainer,
       inspect: containerInspect,
       kill,
       list: ps,

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { ImageConfig } from "#proto/ctl/images/v1/images.ts";
 import { type BootContext, boot } from "../kit/boot.ts";
 import { deadline } from "../kit/deadlines.ts";
+import { ArchiveThreads } from "./archive/threads.ts";
 import { keepExitWatch } from "./background.ts";
 import { DetachedExecs } from "./exec/detached-execs.ts";
 import { RunEnds } from "./exits/ends.ts";
@@ -61,6 +62,7 @@ async function start({ config, db, feed, log, nodeId: node, signal }: BootContex
   const thaw = (row: ContainerRow) => resume(db, host, row, deadline(RESUME_TIMEOUT_MS, `thaw container ${row.name}`));
   const stopping = { db, feed, pidfds, resume: thaw };
   const removals = undo.use(new Removals({ ...stopping, host, serial, log }));
+  const archives = undo.use(new ArchiveThreads());
   const detached = undo.use(new DetachedExecs({ db, host, node, log }));
   const preparations = undo.use(new Preparations(host, serial));
   const epochFile = join(run, "containers.epoch");
@@ -86,7 +88,7 @@ async function start({ config, db, feed, log, nodeId: node, signal }: BootContex
   const parts = { node, ends, removals, detached, preparations, foreground };
   const owned = undo.move();
   return {
-    services: containersServices({ ...starting, ...stopping, ...parts }),
+    services: containersServices({ ...starting, ...stopping, ...parts, archives }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -8,7 +8,8 @@ import { isUp } from "./lifecycle.ts";
 import { containerPaths } from "./paths.ts";
 import type { Prepared } from "./preparations.ts";
 import { mountRootfs, rootfsDirectories } from "./rootfs/overlay.ts";
-import { recordLayers } from "./store/containers.ts";
+import type { Serial } from "./run/serial.ts";
+import { type ContainerRow, recordLayers } from "./store/containers.ts";
 
 /**
  * A container's directory and its mounted root: needs neither network nor volumes, so it runs beside their steps.
@@ -16,13 +17,33 @@ import { recordLayers } from "./store/containers.ts";
  * in the row: a restart needs them.
  */
 export async function prepareContainer(
-  db: Database,
-  host: ContainerHost,
   reference: string,
-  layers: { readonly names: readonly string[]; readonly directory: string },
+  layers: Layers,
+  deps: PrepareDeps,
   signal: AbortSignal,
 ): Promise<string> {
-  const row = await findContainer(db, reference);
+  const row = await findContainer(deps.db, reference);
+  // what is being copied into it has its root mounted elsewhere, and an overlay's layer has one mount at a time
+  return deps.serial.run(row.id, () => prepareNow(row, layers, deps, signal), signal);
+}
+
+export interface PrepareDeps {
+  readonly db: Database;
+  readonly host: ContainerHost;
+  readonly serial: Serial;
+}
+
+interface Layers {
+  readonly names: readonly string[];
+  readonly directory: string;
+}
+
+async function prepareNow(
+  row: ContainerRow,
+  layers: Layers,
+  { db, host }: PrepareDeps,
+  signal: AbortSignal,
+): Promise<string> {
   if (row.state === "removing") throw beingRemoved(row.name);
   if (isUp(row.state)) return containerPaths(host.root, row.id).rootfs;
   signal.throwIfAborted();

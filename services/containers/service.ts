@@ -8,6 +8,7 @@ import { parsePage } from "../kit/grpc/page.ts";
 import type { BoundService } from "../kit/grpc/server.ts";
 import { inParallel } from "../kit/parallel.ts";
 import type { EventFeed } from "../kit/watch.ts";
+import type { ArchiveThreads } from "./archive/threads.ts";
 import { commandOf } from "./bundle/command.ts";
 import { linuxResources } from "./cgroups/limits.ts";
 import { createContainer, undoCreate } from "./create.ts";
@@ -26,6 +27,7 @@ import { restartContainer } from "./restart.ts";
 import { type ContainerSize, ContainerSizes } from "./rootfs/sizes.ts";
 import { checkOthers } from "./run/others.ts";
 import { runtimeNamed } from "./runtime/choose.ts";
+import { exportCall, listChangesCall, readArchiveCall, statPathCall, writeArchiveCall } from "./service/archive.ts";
 import { execHandlers } from "./service/exec.ts";
 import { ListedBytes } from "./service/listed-bytes.ts";
 import { exposedPortsOf, LISTING_SERVICE, listedBytes, summaryOf, withSummaries } from "./service/listing.ts";
@@ -56,6 +58,7 @@ export interface ContainersDeps extends StartDeps, RemoveDeps {
   readonly removals: Removals;
   readonly detached: DetachedExecs;
   readonly foreground: ForegroundClients;
+  readonly archives: ArchiveThreads;
 }
 
 export function containersServices(deps: ContainersDeps): BoundService[] {
@@ -64,11 +67,27 @@ export function containersServices(deps: ContainersDeps): BoundService[] {
 
 /** The gRPC surface: requests become narrow types here, and rows become messages. */
 function handlers(deps: ContainersDeps): Handlers<typeof LISTING_SERVICE> {
-  return { ...lifecycleHandlers(deps), ...viewHandlers(deps), ...streamHandlers(deps), ...execHandlers(deps) };
+  return {
+    ...lifecycleHandlers(deps),
+    ...viewHandlers(deps),
+    ...streamHandlers(deps),
+    ...execHandlers(deps),
+    ...fileHandlers(deps),
+  };
+}
+
+function fileHandlers(deps: ContainersDeps) {
+  return {
+    statPath: (request, { signal }) => statPathCall(request, deps, signal),
+    readArchive: (request, { signal }) => readArchiveCall(request, deps, signal),
+    writeArchive: (requests, { signal }) => writeArchiveCall(requests, deps, signal),
+    listChanges: (request, { signal }) => listChangesCall(request, deps, signal),
+    exportContainer: (request, { signal }) => exportCall(request, deps, signal),
+  } satisfies Partial<Handlers<typeof LISTING_SERVICE>>;
 }
 
 function lifecycleHandlers(deps: ContainersDeps) {
-  const { db, host, removals, serial } = deps;
+  const { db, host, removals } = deps;
   return {
     createContainer: async (request) => create(request, deps),
     undoCreate: async ({ id, operation }, { signal }) => {
@@ -76,8 +95,8 @@ function lifecycleHandlers(deps: ContainersDeps) {
       return {};
     },
     prepareContainer: async ({ ref, layers, layersDirectory }, { signal }) => {
-      const given = { names: layers, directory: layersDirectory };
-      const rootfsPath = await serial.run(ref, () => prepareContainer(db, host, ref, given, signal), signal);
+      const wish = { names: layers, directory: layersDirectory };
+      const rootfsPath = await prepareContainer(ref, wish, deps, signal);
       return { rootfsPath };
     },
     startContainer: async (request, { signal }) =>

@@ -43,7 +43,7 @@ export type MountFromLayers = (request: MountRequest) => Promise<void>;
 export async function mountRootfs(request: OverlayRequest, mount: MountFromLayers): Promise<void> {
   const { directories } = request;
   if (await isMounted(directories.merged)) return;
-  await makeDirectories(request);
+  await makeRootfsDirectories(directories, request.layers);
   const options = overlayOptions(request);
   try {
     await mount({ source: "overlay", target: directories.merged, type: "overlay", options });
@@ -93,7 +93,11 @@ export async function isMounted(path: string): Promise<boolean> {
   return own !== undefined && own.dev !== parent?.dev;
 }
 
-async function makeDirectories({ directories: { upper, work, merged }, layers }: OverlayRequest): Promise<void> {
+/** What a mount of the root needs to be there. Idempotent. */
+export async function makeRootfsDirectories(
+  { upper, work, merged }: RootfsDirectories,
+  layers: readonly string[],
+): Promise<void> {
   const mode = 0o755;
   const [newWork] = await Promise.all([
     mkdir(work, { recursive: true, mode: 0o700 }),

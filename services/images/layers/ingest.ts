@@ -1,4 +1,5 @@
 import { abortError, raceSignal } from "../../kit/deadlines.ts";
+import { fromFailure } from "../../kit/linux/thread-failure.ts";
 import { allOf } from "../../kit/parallel.ts";
 import type { BytePath } from "../../kit/tar/entry.ts";
 import type { Digest } from "../digest.ts";
@@ -6,7 +7,7 @@ import type { Descriptor } from "../manifest.ts";
 import type { ExtractedLayer } from "./extract.ts";
 import type { ExtractionPool, RunningJob } from "./extraction-pool.ts";
 import type { FinishedLayer } from "./finish.ts";
-import { type FromWorker, fromFailure, type ToWorker } from "./jobs.ts";
+import type { FromWorker, ToWorker } from "./jobs.ts";
 import type { LayerLimits } from "./limits.ts";
 import type { MissingLinkTarget } from "./notes.ts";
 import type { XattrFormat } from "./whiteout.ts";

@@ -2,11 +2,12 @@ import type { MessagePort } from "node:worker_threads";
 import { AsyncQueue } from "../../kit/async-queue.ts";
 import { CtlError } from "../../kit/errors.ts";
 import type { FileCalls } from "../../kit/linux/file-calls.ts";
+import { toFailure } from "../../kit/linux/thread-failure.ts";
 import { type BlobIngest, openIngest, verifyOnly } from "../blobs/ingest.ts";
 import { type ExtractedLayer, LayerExtractor } from "./extract.ts";
 import { extractArchive } from "./extract-archive.ts";
 import { finishExtracted } from "./finish.ts";
-import { type FromWorker, type IngestJob, type Job, type ToWorker, toFailure } from "./jobs.ts";
+import type { FromWorker, IngestJob, Job, ToWorker } from "./jobs.ts";
 import { makeUnfinished } from "./layer-directory.ts";
 
 /** Runs one job in this thread and answers over its port, which it closes. Never rejects. */

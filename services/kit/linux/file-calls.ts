@@ -18,6 +18,13 @@ export interface FileCalls {
   openDirectory(directory: number, path: BytePath): number;
   /** The same for reading any existing file that is not a symlink. */
   openFile(directory: number, path: BytePath): number;
+  /** O_PATH of whatever bears a name there, a symlink itself too: nothing is opened by it, no device, no FIFO. */
+  openPath(directory: number, name: BytePath): number;
+  /**
+   * O_PATH of whatever is at a path as a process whose root `root` is would find it: symlinks and `..` stay inside. A
+   * symlink at its end is opened itself (`keep`), or what it leads to (`follow`).
+   */
+  openInRoot(root: number, path: BytePath, lastLink: "keep" | "follow"): number;
   /** A new regular file, for writing; EEXIST whatever is there, also a symlink. */
   createFile(directory: number, name: BytePath): number;
   makeDirectory(directory: number, name: BytePath): void;
@@ -41,6 +48,8 @@ export interface FileCalls {
   chownAt(directory: number, name: BytePath, uid: number, gid: number): void;
   /** By name; there must be no symlink at it. */
   chmodAt(directory: number, name: BytePath, mode: number): void;
+  /** Where data, or a hole, begins at or after an offset (lseek(2)); undefined: no data follows. */
+  seek(fd: number, offset: number, to: "data" | "hole"): number | undefined;
   setTimeAt(directory: number, name: BytePath, time: FileTime): void;
   setXattr(fd: number, name: BytePath, value: Uint8Array): void;
   /** By a path below /proc/self/fd, see `descriptorPath`; a symlink at its end is not followed. */
@@ -70,6 +79,10 @@ const SYS_OPENAT2 = 437; // the same on every architecture
 const RESOLVE_NO_MAGICLINKS = 0x02;
 const RESOLVE_NO_SYMLINKS = 0x04;
 const RESOLVE_BENEATH = 0x08;
+const RESOLVE_IN_ROOT = 0x10;
+const SEEK = { data: 3, hole: 4 } as const;
+/** openat2 says EAGAIN where a rename raced with a `..`: a hostile tree can go on so for ever. */
+const MAX_RACES = 64;
 const PATH_BYTES = 4096;
 const XATTR_BYTES = 65536;
 
@@ -121,6 +134,7 @@ function bindNative() {
     lsetxattr: libc.func("int lsetxattr(const uint8_t *, const uint8_t *, const uint8_t *, size_t, int)"),
     llistxattr: libc.func("int64_t llistxattr(const uint8_t *, _Out_ uint8_t *, size_t)"),
     lgetxattr: libc.func("int64_t lgetxattr(const uint8_t *, const uint8_t *, _Out_ uint8_t *, size_t)"),
+    lseek: libc.func("int64_t lseek(int, int64_t, int)"),
     close: libc.func("int close(int)"),
     syncfs: libc.func("int syncfs(int)"),
   };
@@ -135,11 +149,24 @@ function openCalls(native: Native, path: PathScratch) {
     const fd = native.openat2(SYS_OPENAT2, directory, path.set(name === "" ? "." : name), how, how.length);
     return checked("openat2", Number(fd), name);
   };
+  const openInRoot = (root: number, name: BytePath, lastLink: "keep" | "follow"): number => {
+    const inRoot = Buffer.alloc(24);
+    inRoot.writeUInt32LE(O_PATH | O_CLOEXEC | (lastLink === "keep" ? constants.O_NOFOLLOW : 0), 0);
+    inRoot.writeBigUInt64LE(BigInt(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS), 16);
+    for (let race = 1; ; race++) {
+      const fd = Number(native.openat2(SYS_OPENAT2, root, path.set(name === "" ? "." : name), inRoot, inRoot.length));
+      if (fd >= 0 || race === MAX_RACES || !isLastErrno("EAGAIN")) return checked("openat2", fd, name);
+    }
+  };
   const createFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | O_CLOEXEC;
   return {
     openDirectory: (directory: number, name: BytePath) => openBeneath(directory, name, O_PATH | constants.O_DIRECTORY),
     openFile: (directory: number, name: BytePath) =>
       openBeneath(directory, name, constants.O_RDONLY | constants.O_NONBLOCK),
+    // without RESOLVE_NO_SYMLINKS, which refuses a symlink at the end too
+    openPath: (directory: number, name: BytePath): number =>
+      checked("openat", native.openat(directory, path.set(name), O_PATH | constants.O_NOFOLLOW | O_CLOEXEC, 0), name),
+    openInRoot,
     createFile: (directory: number, name: BytePath): number =>
       checked("openat", native.openat(directory, path.set(name), createFlags, 0o600), name),
   };
@@ -201,6 +228,11 @@ function descriptorCalls(native: Native) {
     },
     setTime: (fd: number, time: FileTime): void => {
       checked("futimens", native.futimens(fd, timespecs(times, time)), "");
+    },
+    seek: (fd: number, offset: number, to: "data" | "hole"): number | undefined => {
+      const found = Number(native.lseek(fd, offset, SEEK[to]));
+      if (found < 0 && isLastErrno("ENXIO")) return undefined;
+      return checked("lseek", found, "");
     },
     close: (fd: number): void => {
       native.close(fd); // Linux frees the descriptor even where it answers EINTR

@@ -1,0 +1,16 @@
+import { rootView } from "./archive/choose-view.ts";
+import type { CopyDeps } from "./copy.ts";
+import { findContainer } from "./find.ts";
+
+/** A container's whole root as a tar, without its volumes and without what it mounts itself. */
+export async function* exportContainer(
+  ref: string,
+  deps: CopyDeps,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const row = await findContainer(deps.db, ref);
+  const job = { view: await rootView(row, deps.host), task: { kind: "export" } } as const;
+  for await (const part of deps.archives.run(job, undefined, signal)) {
+    if (part.kind === "data") yield part.bytes;
+  }
+}
