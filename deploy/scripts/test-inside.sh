@@ -2,7 +2,7 @@
 # The part of test.sh that runs on a host of its own: suites, each counted, and what they leave behind there; or mocha with
 # the arguments given.
 #
-#   test-inside.sh --suites DIRECTORY...
+#   test-inside.sh --suites SUITE...           a suite is a list of files and directories, with spaces between
 #   test-inside.sh FILE|MOCHA-OPTION...
 . "$(dirname -- "$0")/environment.sh"
 
@@ -25,18 +25,19 @@ mount --rbind "$CTL_TEST_WORK" /var/tmp
 CTL_TEST_WORK=/var/tmp
 CTL_TEST_COUNTS=/var/tmp/counts
 
+# suite FILE|DIRECTORY...: one run of mocha
 suite() {
-  say "$1: tests"
+  say "tests: $*"
   status=0
   sums=$CTL_TEST_WORK/$(basename "$1").counts
-  CTL_TEST_COUNTS=$sums timeout --kill-after=20 "$SUITE_LIMIT" mocha --reporter ./test/lab/reporter.ts "$1" || status=$?
+  CTL_TEST_COUNTS=$sums timeout --kill-after=20 "$SUITE_LIMIT" mocha --reporter ./test/lab/reporter.ts "$@" || status=$?
   if [ -f "$sums" ]; then cat "$sums" >>"$CTL_TEST_COUNTS"; fi
   if [ ! -f "$sums" ]; then
     echo "0 1 0" >>"$CTL_TEST_COUNTS"
-    say "FAILED: the $1 tests ended with status $status before they were through"
+    say "FAILED: the tests of $1 ended with status $status before they were through"
   elif [ "$status" -eq 124 ] || [ "$status" -eq 137 ]; then
     echo "0 1 0" >>"$CTL_TEST_COUNTS"
-    say "FAILED: the $1 tests were through and did not end: a timer, socket or child process is left"
+    say "FAILED: the tests of $1 were through and did not end: a timer, socket or child process is left"
   fi
 }
 
@@ -47,7 +48,8 @@ fi
 shift
 
 node test/lab/leak-check.main.ts before "$CTL_TEST_WORK/inside" "$CTL_TEST_NAME"
-for directory in "$@"; do suite "$directory"; done
+# shellcheck disable=SC2086 # a suite is a list
+for paths in "$@"; do suite $paths; done
 if node test/lab/leak-check.main.ts after "$CTL_TEST_WORK/inside" "$CTL_TEST_NAME"; then
   echo "1 0 0" >>"$CTL_TEST_COUNTS"
   say "passed: nothing left behind in the run's namespaces"

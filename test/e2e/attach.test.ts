@@ -112,7 +112,7 @@ describe("clients of a container's streams", function () {
       expect(await execs.exitCode(50_000)).to.equal(0);
     };
     await rounds(2);
-    const before = await counted();
+    const before = await atRest();
     await rounds(10);
     await eventually(async () => {
       const now = await counted();
@@ -123,6 +123,18 @@ describe("clients of a container's streams", function () {
     }, 15_000);
     expect(await engine.ok("execs", "ls", "-q")).to.equal("");
   });
+
+  /** The same, once the last exec is cleared away: a detached one is so a little after it has ended. */
+  async function atRest() {
+    let last = await counted();
+    await eventually(async () => {
+      const now = await counted();
+      const isSame = now.files.length === last.files.length && now.processes === last.processes;
+      last = now;
+      return isSame && (await engine.ok("execs", "ls", "-q")) === "";
+    }, 15_000);
+    return last;
+  }
 
   /** What the container has on this host, what the services have open, and the processes of both. */
   async function counted() {

@@ -253,7 +253,7 @@ describe("a container has what its flags say", () => {
     );
     expect(got["link"]).to.equal(`${address} sql database db`);
     expect(got["gateway"]).to.equal(got["route"]);
-    expect(got["resolv"]).to.equal("nameserver 192.0.2.1 search lab.example options ndots:3");
+    expect(got["resolv"]).to.equal("nameserver 127.0.0.11 search lab.example options ndots:3");
     await engine.ok("stop", "-t", "0", "db");
     expect(await engine.fails(125, "run", "--name", "web", "--link", "db:sql", "busybox")).to.include(
       "Cannot link to a non running container: /db AS /web/sql",
