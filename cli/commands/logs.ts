@@ -18,6 +18,7 @@ export const logs = command({
   summary: "Fetch the logs of a container",
   usage: "[OPTIONS] CONTAINER",
   flags: {
+    details: toggle({ help: "Show what the log driver's options take along with each line" }),
     follow: toggle({ short: "f", help: "Go on with what is written from now on" }),
     since: parsed({ help: "Only what was written since a time (2026-01-31T12:00:00Z) or duration (10m)" }, readTime),
     tail: parsed({ short: "n", help: "Lines from the end (default all)" }, parseTail),
@@ -27,23 +28,26 @@ export const logs = command({
   least: 1,
   most: 1,
   async run({ flags, args: [ref = ""] }, { daemon, stdout, stderr }) {
-    const { follow, since, tail, until, timestamps } = flags;
+    const { follow, since, tail, until, timestamps, details } = flags;
     const first = {
       ref,
       follow,
+      details,
       ...(since === undefined ? {} : { since }),
       ...(until === undefined ? {} : { until }),
       ...(tail === undefined ? {} : { tail }),
     };
     const place = new LogPlace();
     const isMidLine = new Map<number, boolean>();
+    let prefix = "";
     await reconnecting(isGone, async () => {
       const { tail: _tail, ...rest } = first;
       const request = place.time === undefined ? first : { ...rest, since: place.time };
       place.begin();
       for await (const answer of daemon.stream(ContainersService.readLogs, ReadLogsRequest.fromPartial(request))) {
+        if (details && answer.records.length === 0) prefix = `${detailsText(answer.details)} `;
         for (const run of runsOf(answer.records.filter((record) => place.isNew(record)))) {
-          const bytes = run.map((record) => shown(record, timestamps, isMidLine));
+          const bytes = run.map((record) => shown(record, { timestamps, prefix }, isMidLine));
           await (run[0]?.stream === OutputStream.STDERR ? stderr : stdout).stream(Buffer.concat(bytes));
         }
       }
@@ -88,10 +92,22 @@ function runsOf(records: readonly LogRecord[]): LogRecord[][] {
   return runs;
 }
 
-function shown(record: LogRecord, timestamps: boolean, isMidLine: Map<number, boolean>): Buffer {
+interface LineStart {
+  readonly timestamps: boolean;
+  readonly prefix: string;
+}
+
+function shown(record: LogRecord, { timestamps, prefix }: LineStart, isMidLine: Map<number, boolean>): Buffer {
   const { stream, time, data, isLineEnd } = record;
   const isStart = isMidLine.get(stream) !== true;
   isMidLine.set(stream, !isLineEnd);
-  if (!timestamps || !isStart || time === undefined) return data;
-  return Buffer.concat([Buffer.from(`${rfc3339(time, 9)} `), data]);
+  const stamp = timestamps && time !== undefined ? `${rfc3339(time, 9)} ` : "";
+  if (!isStart || `${stamp}${prefix}` === "") return data;
+  return Buffer.concat([Buffer.from(`${stamp}${prefix}`), data]);
+}
+
+/** As Docker has it: sorted, and each part as in a URL's query. */
+function detailsText(details: Readonly<Record<string, string>>): string {
+  const parts = Object.entries(details).map((pair) => new URLSearchParams([pair]).toString());
+  return parts.sort().join(",");
 }

@@ -184,7 +184,7 @@ const refused = {
 };
 
 const logging = {
-  "log-driver": text({ help: "Where its output is kept: json-file (default), local or none" }),
+  "log-driver": text({ help: "Where its output goes: json-file (default), local, journald, syslog or none" }),
   "log-opt": parsedList({ help: "An option of the log driver, KEY=VALUE" }, parseKeyValue),
 };
 

@@ -72,6 +72,9 @@ const EXCEPTIONS: Readonly<Record<string, DockerAnswer>> = {
   USER_UNKNOWN: {
     message: (error) => `unable to find user ${quoted(error.what) ?? ""}: no matching entries in passwd file`,
   },
+  LOGS_NOT_READABLE: { message: why },
+  LOG_DRIVER_UNKNOWN: { message: why },
+  LOG_OPTION_UNKNOWN: { message: why },
   EXEC_NOT_FOUND: { message: (_, subject) => `No such exec instance: ${subject}` },
 
   IMAGE_NOT_FOUND: { message: (error, subject) => `No such image: ${tagged(subject || (wordOf(error) ?? ""))}` },

@@ -7,6 +7,7 @@ import type { ExitFollower } from "./exits/exit.ts";
 import type { Restarts } from "./exits/restarts.ts";
 import type { HealthMonitors } from "./health/monitors.ts";
 import { rotateForEver } from "./logs/rotations.ts";
+import type { Shipments } from "./logs/shipping/shipments.ts";
 import { noSuspicions, type ReconcileDeps, reconcile, reconcileBoot } from "./reconcile.ts";
 import type { Removals } from "./remove.ts";
 import { trimExecs } from "./store/execs.ts";
@@ -17,6 +18,7 @@ export interface BackgroundDeps extends ReconcileDeps {
   readonly health: HealthMonitors;
   readonly removals: Removals;
   readonly detached: DetachedExecs;
+  readonly shipments: Shipments;
 }
 
 const ROUND_MS = 10_000;
@@ -34,6 +36,7 @@ async function work(deps: BackgroundDeps, signal: AbortSignal): Promise<void> {
     (s: AbortSignal) => deps.follower.follow(s),
     (s: AbortSignal) => deps.restarts.follow(s),
     (s: AbortSignal) => deps.health.follow(s),
+    (s: AbortSignal) => deps.shipments.follow(s),
     (s: AbortSignal) => rotateForEver({ ...deps, root: deps.host.root }, s),
     rounds(deps),
   ];

@@ -12,6 +12,8 @@ import { Restarts } from "./exits/restarts.ts";
 import { healthFindings } from "./health/findings.ts";
 import { HealthMonitors } from "./health/monitors.ts";
 import { findHost } from "./host/find-host.ts";
+import { parseLogConfig } from "./logs/drivers/driver.ts";
+import { Shipments } from "./logs/shipping/shipments.ts";
 import { containerPaths } from "./paths.ts";
 import { resume } from "./pause.ts";
 import { Preparations } from "./preparations.ts";
@@ -28,19 +30,10 @@ const RESUME_TIMEOUT_MS = 10_000;
 
 async function start({ config, db, feed, log, nodeId: node, signal }: BootContext<typeof containersSettings>) {
   await using undo = new AsyncDisposableStack();
-  const { root, run, instance } = config;
-  const settings = {
-    root,
-    run,
-    instance,
-    runtimePath: config.runtime,
-    conmonPath: config.conmon,
-    initPath: config["init-path"],
-    runtimes: config.runtimes,
-    cdiDirectories: config["cdi-spec-dirs"],
-    cgroupParent: config["cgroup-parent"],
-  };
-  const { host } = undo.use(await findHost(settings, deadline(HOST_TIMEOUT_MS, "get the host ready for containers")));
+  const { root, run } = config;
+  const { host } = undo.use(
+    await findHost(hostSettings(config), deadline(HOST_TIMEOUT_MS, "get the host ready for containers")),
+  );
   log.info({ runtime: host.runtime.kind, version: host.runtime.version, cgroups: host.layout.mode }, "runtime chosen");
   const exits = undo.use(await Exits.open(host.exitsDirectory, (id) => containerPaths(root, id).bundle));
   const serial = new Serial();
@@ -57,12 +50,15 @@ async function start({ config, db, feed, log, nodeId: node, signal }: BootContex
   const findings = healthFindings({ db, log, pidfds, defaultSignal: imageStopSignal });
   const health = undo.use(new HealthMonitors({ db, node, host, pidfds, log, findings }));
   const onProbed = () => health.wake();
-  const starting = { db, host, serial, exits: follower, log, imageDefaults: defaultsOf, onProbed };
+  const shipments = new Shipments({ db, node, root, ends, log, imageDefaults: defaultsOf });
+  const onShipped = () => shipments.wake();
+  const starting = { db, host, serial, exits: follower, log, imageDefaults: defaultsOf, onProbed, onShipped };
   const restarts = new Restarts(starting, node);
   const thaw = (row: ContainerRow) => resume(db, host, row, deadline(RESUME_TIMEOUT_MS, `thaw container ${row.name}`));
   const stopping = { db, feed, pidfds, resume: thaw };
   const removals = undo.use(new Removals({ ...stopping, host, serial, log }));
   const archives = undo.use(new ArchiveThreads());
+  const logging = parseLogConfig(config["log-driver"], config["log-opts"]);
   const detached = undo.use(new DetachedExecs({ db, host, node, log }));
   const preparations = undo.use(new Preparations(host, serial));
   const epochFile = join(run, "containers.epoch");
@@ -81,6 +77,7 @@ async function start({ config, db, feed, log, nodeId: node, signal }: BootContex
       health,
       removals,
       detached,
+      shipments,
     },
     signal,
   );
@@ -88,8 +85,20 @@ async function start({ config, db, feed, log, nodeId: node, signal }: BootContex
   const parts = { node, ends, removals, detached, preparations, foreground };
   const owned = undo.move();
   return {
-    services: containersServices({ ...starting, ...stopping, ...parts, archives }),
+    services: containersServices({ ...starting, ...stopping, ...parts, archives, logging }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+function hostSettings(config: BootContext<typeof containersSettings>["config"]) {
+  const { root, run, instance, runtimes } = config;
+  return {
+    ...{ root, run, instance, runtimes },
+    runtimePath: config.runtime,
+    conmonPath: config.conmon,
+    initPath: config["init-path"],
+    cdiDirectories: config["cdi-spec-dirs"],
+    cgroupParent: config["cgroup-parent"],
   };
 }
 

@@ -8,6 +8,8 @@ import { containerEvent } from "./events.ts";
 import { findContainer } from "./find.ts";
 import type { ContainerHost } from "./host/host.ts";
 import { isUp } from "./lifecycle.ts";
+import { isShipped } from "./logs/drivers/driver.ts";
+import { awaitShipped } from "./logs/shipping/shipments.ts";
 import type { Serial } from "./run/serial.ts";
 import { takeDownAll } from "./run/take-down.ts";
 import { endProcess, type StopDeps } from "./stop.ts";
@@ -77,6 +79,9 @@ export class Removals implements AsyncDisposable {
     const { host, serial, db, log } = this.#deps;
     const signal = deadline(CLEANUP_TIMEOUT_MS, `take down container ${row.name}`);
     const work = async (): Promise<void> => {
+      if (isShipped(row.spec.logging) && row.run > 0 && !(await awaitShipped(row, host.root, signal))) {
+        log.warn({ [attribute.containerId]: row.id }, "log removed before all of it was sent on");
+      }
       await takeDownAll(row.id, row.run, host, signal);
       await removeAskedParent(host.layout, host.cgroupParent, row.spec.cgroupParent);
       await db.transaction((tx) => Promise.all([markCleaned(tx, row.id), deleteGone(tx, row.id)]));

@@ -17,6 +17,7 @@ import type { RunEnds } from "./exits/ends.ts";
 import { findContainer } from "./find.ts";
 import { killContainer } from "./kill.ts";
 import { listContainers } from "./list.ts";
+import { type LogConfig, withDefaults } from "./logs/drivers/driver.ts";
 import { containerPaths } from "./paths.ts";
 import { pauseContainer, unpauseContainer } from "./pause.ts";
 import type { Preparations } from "./preparations.ts";
@@ -59,6 +60,8 @@ export interface ContainersDeps extends StartDeps, RemoveDeps {
   readonly detached: DetachedExecs;
   readonly foreground: ForegroundClients;
   readonly archives: ArchiveThreads;
+  /** Of who names no driver, from the configuration. */
+  readonly logging: LogConfig;
 }
 
 export function containersServices(deps: ContainersDeps): BoundService[] {
@@ -214,7 +217,7 @@ function viewHandlers({ db, host, node, ends }: ContainersDeps) {
 
 function streamHandlers(deps: ContainersDeps) {
   const { db, feed, ends, pidfds, foreground } = deps;
-  const streams = { db, root: deps.host.root, ends, pidfds, foreground };
+  const streams = { db, root: deps.host.root, ends, pidfds, foreground, imageDefaults: deps.imageDefaults };
   return {
     readLogs: (request, { signal }) => logsCall(request, streams, signal),
     attach: (requests, { signal }) => attachCall(requests, streams, signal),
@@ -226,9 +229,10 @@ function streamHandlers(deps: ContainersDeps) {
   } satisfies Partial<Handlers<typeof LISTING_SERVICE>>;
 }
 
-async function create(request: CreateContainerRequest, { db, node, host, preparations }: ContainersDeps) {
-  const { id, operation, spec: wish, image } = request;
-  if (!/^[0-9a-f]{64}$/.test(id) || operation === "" || wish === undefined || image === undefined) throw incomplete();
+async function create(request: CreateContainerRequest, { db, node, host, preparations, logging }: ContainersDeps) {
+  const { id, operation, spec: asked, image } = request;
+  if (!/^[0-9a-f]{64}$/.test(id) || operation === "" || asked === undefined || image === undefined) throw incomplete();
+  const wish = { ...asked, ...withDefaults(asked.logDriver, asked.logOptions, logging) };
   const imageConfig = image.config ?? ImageConfig.fromPartial({});
   const spec = parseSpec(wish, imageConfig);
   await runtimeNamed(spec.runtime ?? "", host);

@@ -18,6 +18,13 @@ export const containersSettings = {
     schema: z.string().default(""),
     help: "the program that --init puts first, statically linked; empty: catatonit or tini where they are",
   },
+  "log-driver": { schema: z.string().default("json-file"), help: "the log driver of who names none" },
+  "log-opts": {
+    schema: z
+      .record(z.string(), z.string().or(z.number().transform(String)).or(z.boolean().transform(String)))
+      .default({}),
+    help: "options of that driver: max-size, max-file, compress, labels, env, tag …",
+  },
   "cgroup-parent": {
     schema: z.string().default(""),
     help: "a cgroup that was delegated to us (systemd); empty: one named after the instance",

@@ -8,6 +8,7 @@ import type { ExitFollower } from "./exits/exit.ts";
 import { containerNotFound, findContainer } from "./find.ts";
 import type { ContainerHost } from "./host/host.ts";
 import { isUp } from "./lifecycle.ts";
+import { isShipped } from "./logs/drivers/driver.ts";
 import { beingRemoved, prepareRow } from "./prepare.ts";
 import { failedStartCode } from "./program/exit-code.ts";
 import type { Given } from "./run/given.ts";
@@ -29,6 +30,8 @@ export interface StartDeps {
   readonly imageDefaults: (imageConfig: Buffer) => ImageDefaults;
   /** A run with a health check has begun, was paused or goes on. */
   readonly onProbed: () => void;
+  /** A run has begun whose output is sent on. */
+  readonly onShipped: () => void;
 }
 
 export interface StartResult {
@@ -78,6 +81,7 @@ async function startNow(
   });
   await record(row, run, operation, given, started, deps);
   if (row.spec.healthcheck !== undefined) deps.onProbed();
+  if (isShipped(row.spec.logging)) deps.onShipped();
   return { pid: started.pid, run, changed: true };
 }
 

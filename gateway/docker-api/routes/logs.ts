@@ -31,6 +31,7 @@ function logsRequest(ref: string, query: Query): ReadLogsRequest {
     stdout,
     stderr,
     follow: flag(query, "follow"),
+    details: flag(query, "details"),
     ...tailOf(query),
     ...timeOf("since", query),
     ...timeOf("until", query),
@@ -63,19 +64,33 @@ async function* logBytes(
   call: ApiCall,
 ): AsyncGenerator<Uint8Array> {
   const encode = encoderFor(isTty);
-  const stamped = hasTimestamps ? withTimestamps() : (record: LogRecord) => record.data;
-  for await (const { records } of deps.containers.readLogs(wanted, call)) {
-    for (const record of records) yield encode(record.stream, stamped(record));
+  const lines = new LineStarts(hasTimestamps);
+  for await (const { records, details } of deps.containers.readLogs(wanted, call)) {
+    if (wanted.details && records.length === 0) lines.prefix = `${detailsText(details)} `;
+    if (records.length > 0) yield Buffer.concat(records.map((one) => encode(one.stream, lines.marked(one))));
   }
 }
 
-/** The time stands before a line, not before each part of one. */
-function withTimestamps(): (record: LogRecord) => Uint8Array {
-  const isWithinLine: Partial<Record<OutputStream, boolean>> = {};
-  return (record) => {
-    const isLineStart = !isWithinLine[record.stream];
-    isWithinLine[record.stream] = !record.isLineEnd;
-    if (!isLineStart) return record.data;
-    return Buffer.concat([Buffer.from(`${rfc3339NanoPadded(record.time)} `), record.data]);
-  };
+/** What stands before a line, not before each part of one. */
+class LineStarts {
+  readonly #hasTimestamps: boolean;
+  readonly #isWithinLine: Partial<Record<OutputStream, boolean>> = {};
+  prefix = "";
+
+  constructor(hasTimestamps: boolean) {
+    this.#hasTimestamps = hasTimestamps;
+  }
+
+  marked({ stream, isLineEnd, time, data }: LogRecord): Uint8Array {
+    const isLineStart = !this.#isWithinLine[stream];
+    this.#isWithinLine[stream] = !isLineEnd;
+    const start = `${this.#hasTimestamps ? `${rfc3339NanoPadded(time)} ` : ""}${this.prefix}`;
+    return isLineStart && start !== "" ? Buffer.concat([Buffer.from(start), data]) : data;
+  }
+}
+
+/** `details=1`: sorted, and each part as in a URL's query. */
+function detailsText(details: Readonly<Record<string, string>>): string {
+  const parts = Object.entries(details).map((pair) => new URLSearchParams([pair]).toString());
+  return parts.sort().join(",");
 }

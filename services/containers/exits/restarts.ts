@@ -4,6 +4,7 @@ import { asCtlError } from "../../kit/errors.ts";
 import { recordEvent } from "../../kit/outbox.ts";
 import { attribute } from "../../kit/telemetry/attributes.ts";
 import { containerEvent } from "../events.ts";
+import { isShipped } from "../logs/drivers/driver.ts";
 import { containerPaths } from "../paths.ts";
 import { mountRootfs, rootfsDirectories } from "../rootfs/overlay.ts";
 import type { Given } from "../run/given.ts";
@@ -120,6 +121,7 @@ export class Restarts {
       await recordEvent(tx, db.schema, containerEvent("start", row));
     });
     if (row.spec.healthcheck !== undefined) this.#deps.onProbed();
+    if (isShipped(row.spec.logging)) this.#deps.onShipped();
   }
 
   /** A restart that fails counts like a run that ended at once: waited for longer, as often as the policy says. */

@@ -18,9 +18,12 @@ export interface ReadRequest {
 /** A container's log as `logs` shows it, in pieces as they were read. */
 export async function* readLog(request: ReadRequest, signal: AbortSignal): AsyncGenerator<LogRecord[]> {
   const { logPath, untilNs, until, tail } = request;
+  using clock = endOfTime(untilNs);
   const from = tail === undefined ? await sincePosition(request) : await tailPosition(logPath, tail);
-  for await (const records of followLog({ logPath, from, until }, signal)) {
-    const wanted = records.filter((record) => isWanted(record, request));
+  const follow = until === undefined ? undefined : { ended: Promise.race([until.ended, clock.passed]) };
+  const isWanted = lineFilter(request);
+  for await (const records of followLog({ logPath, from, until: follow }, signal)) {
+    const wanted = records.filter(isWanted);
     if (wanted.length > 0) yield wanted;
     const last = records.at(-1);
     if (untilNs !== undefined && last !== undefined && last.timeNs > untilNs) return;
@@ -39,9 +42,26 @@ async function sincePosition({ logPath, sinceNs }: ReadRequest): Promise<LogPosi
 
 /** A file's time is of the clock's last tick, so up to 10 ms behind the record in it. */
 const CLOCK_SLACK_NS = 1_000_000_000n;
+/** What setTimeout takes at most; nobody follows a log for as long as that with an end in mind. */
+const LONGEST_MS = 2 ** 31 - 1;
 
-function isWanted(record: LogRecord, { sinceNs, untilNs, streams }: ReadRequest): boolean {
-  if (!streams.has(record.stream)) return false;
-  if (sinceNs !== undefined && record.timeNs < sinceNs) return false;
-  return untilNs === undefined || record.timeNs <= untilNs;
+/** Resolves when a time has come: following ends then, also where nothing is written any more. */
+function endOfTime(untilNs: bigint | undefined): Disposable & { readonly passed: Promise<void> } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  if (untilNs === undefined) return { passed: promise, [Symbol.dispose]: () => resolve() };
+  const leftMs = Number(untilNs / 1_000_000n) - Date.now() + 1;
+  const timer = setTimeout(resolve, Math.max(0, Math.min(leftMs, LONGEST_MS)));
+  return { passed: promise, [Symbol.dispose]: () => clearTimeout(timer) };
+}
+
+/** A line is shown whole or not at all: by the time of its first part. */
+function lineFilter({ sinceNs, untilNs, streams }: ReadRequest): (record: LogRecord) => boolean {
+  const shownLine: Partial<Record<OutputStream, boolean>> = {};
+  return ({ stream, timeNs, isLineEnd }) => {
+    const isInTime = (sinceNs === undefined || timeNs >= sinceNs) && (untilNs === undefined || timeNs <= untilNs);
+    const isShown = shownLine[stream] ?? (streams.has(stream) && isInTime);
+    if (isLineEnd) delete shownLine[stream];
+    else shownLine[stream] = isShown;
+    return isShown;
+  };
 }

@@ -17,6 +17,8 @@ export interface RotationRequest {
   /** Where conmon has its `ctl` FIFO. */
   readonly bundlePath: string;
   readonly policy: LogPolicy;
+  /** How long a file must have been left before it is compressed. */
+  readonly settledMs?: number;
 }
 
 export interface LogPolicy {
@@ -26,9 +28,6 @@ export interface LogPolicy {
   readonly compress: boolean;
 }
 
-/** Caps a container's output at 100 MB, where Docker's has no bound. */
-export const DEFAULT_LOG_POLICY: LogPolicy = { maxBytes: 20_000_000, maxFiles: 5, compress: true };
-
 /**
  * Begins a new generation when the current one has grown over its cap; what is too old goes, what is old is compressed.
  * Loses no byte: conmon goes on in the renamed file until it has made the new one. `changed` is false below the cap and
@@ -36,7 +35,7 @@ export const DEFAULT_LOG_POLICY: LogPolicy = { maxBytes: 20_000_000, maxFiles: 5
  * Throws UNAVAILABLE MONITOR_FROZEN when conmon does not begin the new file.
  */
 export async function rotateLog(request: RotationRequest, signal: AbortSignal): Promise<{ changed: boolean }> {
-  const { logPath, bundlePath, policy } = request;
+  const { logPath, bundlePath, policy, settledMs = 0 } = request;
   const current = await stat(logPath).catch(() => undefined);
   if (current !== undefined && current.size < policy.maxBytes) return { changed: false };
   const ctl = await openCtl(bundlePath);
@@ -45,20 +44,24 @@ export async function rotateLog(request: RotationRequest, signal: AbortSignal): 
   // without a current file an earlier rotation was cut off behind its rename
   if (current !== undefined) await rename(logPath, `${logPath}.${await nextNumber(logPath)}`);
   if (await askForNewFile(ctl)) await waitForFile(request, signal);
-  await tidyGenerations(logPath, policy);
+  await tidyGenerations(logPath, policy, settledMs);
   return { changed: true };
 }
 
-/** Deletes and compresses what a policy says; also after a rotation that was cut off. */
-export async function tidyGenerations(logPath: string, policy: LogPolicy): Promise<void> {
+/**
+ * Deletes and compresses what a policy says; also after a rotation that was cut off. False: something is still to be
+ * compressed, once it has been left for `settledMs`.
+ */
+export async function tidyGenerations(logPath: string, policy: LogPolicy, settledMs: number): Promise<boolean> {
   const rotated = (await listGenerations(logPath)).filter(({ kind }) => kind !== "current");
   const kept = Math.max(0, policy.maxFiles - 1);
   const old = rotated.slice(0, Math.max(0, rotated.length - kept));
   for (const { number } of old) await removeGeneration(logPath, number);
-  if (!policy.compress) return;
-  for (const generation of rotated.slice(old.length)) {
-    if (generation.kind === "rotated") await compress(generation);
-  }
+  const plain = policy.compress ? rotated.slice(old.length).filter(({ kind }) => kind === "rotated") : [];
+  const ages = await Promise.all(plain.map(async ({ path }) => Date.now() - (await stat(path)).mtimeMs));
+  const settled = plain.filter((_, index) => (ages[index] ?? 0) >= settledMs);
+  for (const generation of settled) await compress(generation);
+  return settled.length === plain.length;
 }
 
 /** Everything a log consists of. */

@@ -10,6 +10,7 @@ import { MountType, type ResolvedMount } from "#proto/ctl/volumes/v1/volumes.ts"
 import { CtlError } from "../../kit/errors.ts";
 import type { RestartPolicy } from "../exits/restart-policy.ts";
 import { effectiveCheck, parseOnUnhealthy } from "../health/check.ts";
+import { parseLogConfig } from "../logs/drivers/driver.ts";
 import type { ContainerMount, ContainerSpec, ImageDefaults, Propagation, Recursive } from "../spec/spec.ts";
 import type { UpdateWish } from "../update.ts";
 import { parseSize } from "./terminal-size.ts";
@@ -76,6 +77,7 @@ export function parseSpec(wish: SpecMessage, image?: ImageConfig): ContainerSpec
     cgroupParent: wish.cgroupParent,
     runtime: wish.runtime,
     links: wish.links,
+    logging: parseLogConfig(wish.logDriver, wish.logOptions),
     ...healthOf(wish, image),
   };
 }

@@ -37,8 +37,11 @@ export async function* logsCall(
     untilNs: nanoseconds(request.until),
     streams: wantedStreams(request),
   };
-  for await (const records of readLogs(request.ref, wish, deps, signal)) {
+  const { attributes, records: pieces } = await readLogs(request.ref, wish, deps, signal);
+  if (request.details) yield { records: [], details: { ...attributes } };
+  for await (const records of pieces) {
     yield {
+      details: {},
       records: records.map(({ stream, timeNs, data, isLineEnd }) => ({
         stream: CODES[stream],
         time: timestampOfNanoseconds(timeNs),

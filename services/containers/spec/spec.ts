@@ -1,6 +1,7 @@
 import type { TerminalSize } from "../../kit/linux/pty.ts";
 import type { RestartPolicy } from "../exits/restart-policy.ts";
 import type { Healthcheck, OnUnhealthy } from "../health/check.ts";
+import type { LogConfig } from "../logs/drivers/driver.ts";
 
 /** 64 hex digits, minted by the gateway. */
 export type ContainerId = string & { readonly __brand: "ContainerId" };
@@ -76,6 +77,8 @@ export interface ContainerSpec {
   /** Undefined: its health is nobody's concern. The image's is mixed in. */
   readonly healthcheck?: Healthcheck | undefined;
   readonly onUnhealthy?: OnUnhealthy;
+  /** Undefined for one made before there was a choice: the default. */
+  readonly logging?: LogConfig;
 }
 
 /** What an image says that a container may leave unsaid. */

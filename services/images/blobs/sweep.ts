@@ -29,7 +29,8 @@ async function removeUnlocked(path: string, minimumAgeMs: number): Promise<boole
   if (handle === undefined) return false; // its writer was faster
   await using file = handle;
   const { ctimeMs } = await file.stat();
-  if (Date.now() - ctimeMs < minimumAgeMs || !lockTemporary(file.fd)) return false;
+  // Date.now() has no fraction: without this, what was made in this very millisecond is from the future
+  if (Date.now() - Math.floor(ctimeMs) < minimumAgeMs || !lockTemporary(file.fd)) return false;
   await rm(path, { recursive: true, force: true });
   return true;
 }

@@ -2,7 +2,9 @@ import { closeSync } from "node:fs";
 import { isErrno, lastErrno, loadLibc, SyscallError } from "./libc.ts";
 
 const AF_UNIX = 1;
-const SOCK_SEQPACKET_CLOEXEC_NONBLOCK = 5 | 0o2000000 | 0o4000;
+const SOCK_SEQPACKET = 5;
+const SOCK_DGRAM = 2;
+const CLOEXEC_NONBLOCK = 0o2000000 | 0o4000;
 const SHUT_RD = 0;
 const SHUT_WR = 1;
 const MSG_NOSIGNAL = 0x4000;
@@ -13,7 +15,7 @@ const PATH_BYTES = 107;
 export type SendResult = "sent" | "full" | "closed";
 
 /**
- * The sending side of a SOCK_SEQPACKET connection: Node's own sockets know only streams. The receiving side is shut
+ * The sending side of a SOCK_SEQPACKET or SOCK_DGRAM connection: Node's own unix sockets know only streams. The receiving side is shut
  * down from the start, so nothing can pile up there that somebody would have to read.
  */
 export class PacketSender implements Disposable {
@@ -31,7 +33,7 @@ export class PacketSender implements Disposable {
     if (sent >= 0) return "sent";
     const error = new SyscallError("send", lastErrno(), "a packet");
     if (isErrno(error, "EAGAIN", "ENOBUFS", "EINTR")) return "full";
-    if (isErrno(error, "EPIPE", "ECONNRESET", "ENOTCONN")) return "closed";
+    if (isErrno(error, "EPIPE", "ECONNRESET", "ENOTCONN", "ECONNREFUSED")) return "closed";
     throw error;
   }
 
@@ -53,6 +55,15 @@ interface SocketCalls {
 
 /** Connects to a listening SOCK_SEQPACKET socket for sending. Throws SyscallError (ENOENT, ECONNREFUSED, EAGAIN). */
 export function bindPacketSender(): (path: string) => PacketSender {
+  return bindSender(SOCK_SEQPACKET, "AF_UNIX SOCK_SEQPACKET");
+}
+
+/** The same for a socket that datagrams are sent to: `/dev/log`, the journal. */
+export function bindDatagramSender(): (path: string) => PacketSender {
+  return bindSender(SOCK_DGRAM, "AF_UNIX SOCK_DGRAM");
+}
+
+function bindSender(type: number, kind: string): (path: string) => PacketSender {
   const libc = loadLibc();
   const socket = libc.func("int socket(int, int, int)");
   const connect = libc.func("int connect(int, const void *, uint32_t)");
@@ -60,8 +71,8 @@ export function bindPacketSender(): (path: string) => PacketSender {
   const send = libc.func("int64_t send(int, const void *, size_t, int)");
   return (path) => {
     const address = unixAddress(path);
-    const fd: number = socket(AF_UNIX, SOCK_SEQPACKET_CLOEXEC_NONBLOCK, 0);
-    if (fd < 0) throw new SyscallError("socket", lastErrno(), "AF_UNIX SOCK_SEQPACKET");
+    const fd: number = socket(AF_UNIX, type | CLOEXEC_NONBLOCK, 0);
+    if (fd < 0) throw new SyscallError("socket", lastErrno(), kind);
     if (connect(fd, address, address.length) !== 0) {
       const error = new SyscallError("connect", lastErrno(), path);
       closeSync(fd);

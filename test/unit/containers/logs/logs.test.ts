@@ -4,7 +4,7 @@ import { gzipSync } from "node:zlib";
 import { expect } from "chai";
 import { listGenerations } from "../../../../services/containers/logs/generations.ts";
 import { outputFrames } from "../../../../services/containers/logs/output.ts";
-import { readLog } from "../../../../services/containers/logs/read.ts";
+import { type ReadRequest, readLog } from "../../../../services/containers/logs/read.ts";
 import { type LogRecord, type OutputStream, RecordParser } from "../../../../services/containers/logs/record.ts";
 import { tailPosition } from "../../../../services/containers/logs/tail.ts";
 import { deadline } from "../../../../services/kit/deadlines.ts";
@@ -18,10 +18,7 @@ const lines = (from: number, to: number) =>
 const signal = () => deadline(5_000, "the test's step");
 const parse = (text: string | Buffer) => new RecordParser({ generation: 1, offset: 0 }).push(Buffer.from(text));
 
-async function read(
-  logPath: string,
-  parts: { tail?: number; sinceNs?: bigint; untilNs?: bigint } = {},
-): Promise<string> {
+async function read(logPath: string, parts: Partial<ReadRequest> = {}): Promise<string> {
   const request = {
     logPath,
     tail: undefined,
@@ -140,5 +137,26 @@ describe("a log over several generations", () => {
     if (middle === undefined) throw new Error("one frame alone");
     const rest = await Array.fromAsync(outputFrames({ ...request, from: middle.position }, BOTH, signal()));
     expect(Buffer.concat([...frames.slice(0, 2), ...rest].map(({ data }) => data)).length).to.equal(20 * 8000 + 2 + 7);
+  });
+});
+
+describe("a log between two times", () => {
+  it("shows a line of several parts whole or not at all, by its first part's time", async () => {
+    await using dir = await temporaryDirectory("log");
+    const path = join(dir.path, "container.log");
+    const part = (number: number, tag: string, text: string) => `${second(number)} stdout ${tag} ${text}\n`;
+    await writeFile(path, part(1, "P", "a") + part(3, "F", "b") + part(4, "P", "c") + part(6, "F", "d"));
+    const at = (number: number) => BigInt(Date.parse(second(number).replace(/\.\d+/, ""))) * 1_000_000n;
+    expect(await read(path, { sinceNs: at(2) })).to.equal("cd\n");
+    expect(await read(path, { untilNs: at(5) })).to.equal("ab\ncd\n");
+  });
+
+  it("ends to be followed when its end has come, though nothing is written", async () => {
+    await using dir = await temporaryDirectory("log");
+    const path = join(dir.path, "container.log");
+    await writeFile(path, line(1));
+    const forever = { ended: new Promise(() => {}) };
+    const untilNs = BigInt(Date.now() + 50) * 1_000_000n;
+    expect(await read(path, { untilNs, until: forever })).to.equal("line 1\n");
   });
 });

@@ -363,6 +363,7 @@ describe("the Docker API's containers", () => {
         readLogs: async function* (request) {
           asked.push(request);
           yield {
+            details: {},
             records: [
               { stream: OutputStream.STDOUT, time, data: Buffer.from("par"), isLineEnd: false },
               { stream: OutputStream.STDERR, time, data: Buffer.from("err\n"), isLineEnd: true },
@@ -398,7 +399,7 @@ describe("the Docker API's containers", () => {
       containers: {
         ...inspecting(container),
         readLogs: async function* () {
-          yield { records: [record] };
+          yield { details: {}, records: [record] };
         },
       },
     });

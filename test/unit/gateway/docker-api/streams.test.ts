@@ -126,7 +126,7 @@ describe("the Docker API's raw streams", () => {
           yield AttachResponse.fromPartial({ event: { $case: "exit", value: {} } });
         },
         readLogs: async function* () {
-          yield { records: [record(OutputStream.STDOUT, "old\n"), record(OutputStream.STDERR, "bad\n")] };
+          yield { details: {}, records: [record(OutputStream.STDOUT, "old\n"), record(OutputStream.STDERR, "bad\n")] };
         },
       },
     });
