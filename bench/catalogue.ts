@@ -10,6 +10,11 @@ const DOCKER = ["docker.io", "iptables"];
 /** Every bench: NAME is the file bench/NAME.ts. */
 export const BENCHES: Readonly<Record<string, BenchFacts>> = {
   "run-latency": { question: "How long does `run --rm busybox true` take, against Docker?", packages: DOCKER },
+  "run-throughput": {
+    question: "How many `run --rm` a second do eight clients get, against Docker?",
+    packages: DOCKER,
+  },
+  exec: { question: "How long does `exec` take, against Docker?", packages: DOCKER },
   ps: { question: "How long does `ps` take, against Docker?", packages: DOCKER },
   "ps-many": { question: "Does `ps -a` of 1,000 containers take twice as long as of ten?", packages: [] },
   memory: { question: "How much memory do the idle daemons hold, against dockerd and containerd?", packages: DOCKER },

@@ -3,11 +3,14 @@ import { sleep } from "../services/kit/deadlines.ts";
 import { daemonProcesses, type Place } from "../test/lab/daemon-processes.ts";
 import { ok } from "../test/lab/ok.ts";
 import { type Bench, say } from "./lab/bench.ts";
-import { startBothEngines } from "./lab/both-engines.ts";
+import { type BothEngines, startBothEngines } from "./lab/both-engines.ts";
 import { median } from "./lab/measure.ts";
 import { verdict } from "./lab/verdict.ts";
 
 const LIMIT = 2;
+const CONTAINERS = 10;
+/** MB for each that runs and does nothing. */
+const CONTAINER_LIMIT = 2;
 const RUNS = 10;
 /** Until garbage is collected and pools have shrunk: after it, five looks differed by less than 2 %. */
 const SETTLE_MS = 20_000;
@@ -37,8 +40,38 @@ export const bench: Bench = async (_options, signal) => {
   const theirs = looks.map((look) => total(look.theirs));
   say(describeTotals("ctl", ours));
   say(describeTotals("docker", theirs));
-  return [verdict("memory", median(ours) / median(theirs), LIMIT)];
+  const perContainer = await perIdleContainer(engines, signal);
+  say(`\nPSS of what watches one of ${CONTAINERS} idle containers, its own processes not counted`);
+  say(`ctl      ${perContainer.ours.toFixed(2)} MB (conmon)`);
+  say(`docker   ${perContainer.theirs.toFixed(2)} MB (containerd-shim)`);
+  return [
+    verdict("memory", median(ours) / median(theirs), LIMIT),
+    verdict("memory-per-container-mb", perContainer.ours, CONTAINER_LIMIT),
+  ];
 };
+
+/** Every process of ours that is there for a container's sake, and the shims that Docker has for its own. */
+async function perIdleContainer({ ctld, docker }: BothEngines, signal: AbortSignal) {
+  const before = new Set((await daemonProcesses(ctld)).map(({ identity }) => identity.pid));
+  const shimsBefore = kbOf(await heldByDocker(docker.directory), "containerd-shim");
+  for (let index = 0; index < CONTAINERS; index++) {
+    signal.throwIfAborted();
+    await ok(ctld, "run", "-d", "busybox", "sleep", "600");
+    await docker.run("run", "-d", "--name", `idle${index}`, "busybox", "sleep", "600");
+  }
+  await sleep(SETTLE_MS / 4, signal);
+  const watching = (await daemonProcesses(ctld)).filter(
+    ({ role, identity }) => !before.has(identity.pid) && (role === "conmon" || role === "other"),
+  );
+  const ours = total(await byName(watching.map(({ role, identity }) => ({ name: role, pid: identity.pid }))));
+  const theirs = kbOf(await heldByDocker(docker.directory), "containerd-shim") - shimsBefore;
+  await docker.run("rm", "-f", ...Array.from({ length: CONTAINERS }, (_, index) => `idle${index}`));
+  return { ours: ours / 1024 / CONTAINERS, theirs: theirs / 1024 / CONTAINERS };
+}
+
+function kbOf(held: readonly Held[], name: string): number {
+  return total(held.filter((one) => one.name.startsWith(name)));
+}
 
 interface Held {
   readonly name: string;

@@ -11,7 +11,7 @@ const bench = BENCHES[positionals[0] ?? ""];
 if (bench === undefined || positionals.length !== 1) {
   process.stderr.write("usage: npm run bench -- [--with-podman] NAME\n\n");
   for (const [name, { question }] of Object.entries(BENCHES)) {
-    process.stderr.write(`  ${name.padEnd(12)} ${question}\n`);
+    process.stderr.write(`  ${name.padEnd(14)} ${question}\n`);
   }
   process.exit(2);
 }

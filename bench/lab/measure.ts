@@ -59,10 +59,15 @@ export function median(samples: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
 }
 
+/** The sample below which this share of them lies. */
+export function quantile(samples: readonly number[], share: number): number {
+  const sorted = [...samples].sort((a, b) => a - b);
+  return sorted[Math.round((sorted.length - 1) * share)] ?? Number.NaN;
+}
+
 /** `docker   median 247.1 ms, 231.0 to 298.4 (middle half 240.2 to 255.9), 20 times` */
 export function describe({ name, samplesMs }: Measurement): string {
-  const sorted = [...samplesMs].sort((a, b) => a - b);
-  const at = (share: number) => (sorted[Math.round((sorted.length - 1) * share)] ?? Number.NaN).toFixed(1);
+  const at = (share: number) => quantile(samplesMs, share).toFixed(1);
   return (
     `${name.padEnd(8)} median ${median(samplesMs).toFixed(1)} ms, ${at(0)} to ${at(1)} ` +
     `(middle half ${at(0.25)} to ${at(0.75)}), ${samplesMs.length} times`
