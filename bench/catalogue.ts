@@ -17,6 +17,7 @@ export const BENCHES: Readonly<Record<string, BenchFacts>> = {
   exec: { question: "How long does `exec` take, against Docker?", packages: DOCKER },
   ps: { question: "How long does `ps` take, against Docker?", packages: DOCKER },
   "ps-many": { question: "Does `ps -a` of 1,000 containers take twice as long as of ten?", packages: [] },
+  "docker-api": { question: "How long do `docker ps` and `docker run` take, against Docker?", packages: DOCKER },
   memory: { question: "How much memory do the idle daemons hold, against dockerd and containerd?", packages: DOCKER },
   "run-commits": { question: "How many transactions that write does a `run` cost?", packages: [] },
   pull: { question: "How long does a pull of eight layers take, against Docker?", packages: DOCKER },

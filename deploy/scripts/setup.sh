@@ -2,7 +2,8 @@
 # Installs what ctl needs on Debian 12, Debian 13 or Ubuntu 24.04: distribution packages, the pinned Node and the npm
 # packages. Safe to run again and after an interruption; says nothing and takes a moment when nothing is missing.
 #
-#   setup.sh [lab] [test]      lab: also what the lab registry needs; test: also what the tests need
+#   setup.sh [lab] [test] [clients] [differential]      also what the lab registry, the tests, the suite of clients and
+#                                                   the differential test need
 . "$(dirname -- "$0")/environment.sh"
 
 RUNTIME_PACKAGES="
@@ -27,6 +28,13 @@ TEST_PACKAGES="
   mount:           a run's own /proc, /sys, /etc and /var/tmp
   procps:          ps and pgrep, when a test looks at processes
   docker.io:       Docker's client for our socket, and its daemon to compare with
+"
+DIFFERENTIAL_PACKAGES="
+  iptables:        dockerd needs it for its networks
+"
+CLIENT_PACKAGES="
+  docker-compose:  compose as Debian has it
+  python3-docker:  Docker's library for Python
 "
 # on by themselves once installed, for everybody; what ctl needs of them it starts itself, in its own directories
 SERVICES_LEFT_OFF="docker-registry.service docker.socket docker.service containerd.service"
@@ -61,13 +69,15 @@ main() {
   esac
 }
 
-# missing_packages [lab] [test]: names of the wanted ones that are not installed
+# missing_packages [lab] [test] [clients] [differential]: names of the wanted ones that are not installed
 missing_packages() {
   wanted=$RUNTIME_PACKAGES
   for group in "$@"; do
     case $group in
       lab) wanted="$wanted $LAB_PACKAGES" ;;
       test) wanted="$wanted $TEST_PACKAGES" ;;
+      clients) wanted="$wanted $CLIENT_PACKAGES" ;;
+      differential) wanted="$wanted $DIFFERENTIAL_PACKAGES" ;;
       *) die "setup.sh: unknown group $group" ;;
     esac
   done

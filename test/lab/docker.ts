@@ -14,6 +14,8 @@ const DOCKER = "/usr/bin/docker";
 export interface DockerPeer extends AsyncDisposable {
   /** Everything of its daemons lies below: their processes name it. */
   readonly directory: string;
+  /** The path of the one that it is in; empty: the caller's. */
+  readonly networkNamespace: string;
   run(...args: string[]): Promise<string>;
   /** A command line of its client. */
   contender(...args: string[]): DockerCommand;
@@ -31,14 +33,17 @@ export interface DockerCommand {
 export interface DockerOptions {
   /** False: in the caller's network namespace, for who needs the lab's registry, and containers without network. */
   readonly ownNetwork: boolean;
+  /** Where it looks for docker.io's images first. */
+  readonly mirror?: string;
 }
 
 /** Debian's dockerd with the containerd that it starts, in its own directories. */
-export async function startDocker({ ownNetwork }: DockerOptions = { ownNetwork: true }): Promise<DockerPeer> {
+export async function startDocker({ ownNetwork, mirror }: DockerOptions = { ownNetwork: true }): Promise<DockerPeer> {
   await using undo = new AsyncDisposableStack();
   const directory = undo.use(await temporaryDirectory("docker"));
   const name = `dockerpeer${randomBytes(2).toString("hex")}`;
-  const enter = ownNetwork ? [`--net=${undo.use(await networkNamespace(name)).path}`] : [];
+  const netns = ownNetwork ? undo.use(await networkNamespace(name)).path : "";
+  const enter = ownNetwork ? [`--net=${netns}`] : [];
   const host = `unix://${directory.path}/docker.sock`;
   const flags = [
     `--data-root=${directory.path}/data`,
@@ -48,6 +53,7 @@ export async function startDocker({ ownNetwork }: DockerOptions = { ownNetwork: 
     `--cgroup-parent=/${name}`,
     `--config-file=${directory.path}/daemon.json`,
     ...(ownNetwork ? [] : ["--bridge=none", "--iptables=false"]),
+    ...(mirror === undefined ? [] : [`--registry-mirror=${mirror}`]),
   ];
   await writeFile(join(directory.path, "daemon.json"), "{}\n"); // not the one that this machine may have in /etc
   undo.defer(() => sweepInstance(name, directory.path));
@@ -70,6 +76,7 @@ export async function startDocker({ ownNetwork }: DockerOptions = { ownNetwork: 
   const owned = undo.move();
   return {
     directory: directory.path,
+    networkNamespace: netns,
     run,
     contender: (...args) => ({ name: "docker", program: DOCKER, args, env }),
     importImage: async (layer, tag, changes) => {

@@ -24,6 +24,8 @@ export interface TestRegistry extends AsyncDisposable {
   pushLabImage(name: string): Promise<Image>;
   /** An image of the given tar layers, the lowest first. */
   push(repository: string, tag: string, tars: readonly Buffer[], config?: ImageConfig): Promise<Image>;
+  /** A second server with the same address and content, in the network namespace of that path. */
+  serveIn(networkNamespace: string): Promise<AsyncDisposable>;
   /** Ends the server, as when a registry goes down in the middle of a pull. */
   stop(): Promise<void>;
 }
@@ -33,7 +35,7 @@ export async function testRegistry(): Promise<TestRegistry> {
   await using undo = new AsyncDisposableStack();
   const directory = undo.use(await temporaryDirectory("registry"));
   const config = join(directory.path, "config.yml");
-  await writeFile(config, configuration(directory.path));
+  await writeFile(config, configuration(directory.path, "127.0.0.1:0"));
   const server = await startDetached("docker-registry", ["serve", config], { log: join(directory.path, "log") });
   const stop = async () => {
     server.signal("SIGKILL");
@@ -58,6 +60,7 @@ export async function testRegistry(): Promise<TestRegistry> {
     address,
     url,
     stop,
+    serveIn: (networkNamespace) => serveIn(networkNamespace, directory.path, address),
     pushBusybox: async () => {
       const layer = await busyboxLayer(directory.path);
       return await pushPaths("library/busybox", ["latest"], [layer], { Env: [PATH], Cmd: ["sh"] });
@@ -77,14 +80,28 @@ export async function testRegistry(): Promise<TestRegistry> {
 
 const PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** Port 0: the kernel gives a free one, and the server's log says which. */
-function configuration(directory: string): string {
+async function serveIn(networkNamespace: string, directory: string, address: string): Promise<AsyncDisposable> {
+  const config = join(directory, "config-elsewhere.yml");
+  await writeFile(config, configuration(directory, address));
+  const command = [`--net=${networkNamespace}`, "--", "docker-registry", "serve", config];
+  const server = await startDetached("nsenter", command, { log: join(directory, "log-elsewhere") });
+  await listeningAddress(server.log);
+  return {
+    [Symbol.asyncDispose]: async () => {
+      server.signal("SIGKILL");
+      await server.ended(5_000);
+    },
+  };
+}
+
+/** With port 0 the kernel gives a free one, and the server's log says which. */
+function configuration(directory: string, address: string): string {
   return `version: 0.1
 log: { level: info, accesslog: { disabled: true } }
 storage:
   filesystem: { rootdirectory: ${directory}/data }
   delete: { enabled: true }
-http: { addr: "127.0.0.1:0" }
+http: { addr: "${address}" }
 `;
 }
 

@@ -1,0 +1,31 @@
+import type { Known } from "../known.ts";
+
+/** Where ctl is another engine: facts of its own. */
+export const CTL: readonly Known[] = [
+  { reason: "the version is ctl's", at: /^ServerVersion$/ },
+  { reason: "crun is the runtime of choice", at: /Runtime|^Runtimes|RuncCommit|ContainerdCommit/ },
+  { reason: "containers always outlive the daemon", at: /^LiveRestoreEnabled$/ },
+  { reason: "an id of the node", at: /^ID$/ },
+  { reason: "its storage has other facts", at: /^DriverStatus$|GraphDriver\.Data/ },
+  { reason: "no goroutines, and its files are nobody's business", at: /^(NFd|NGoroutines)$/ },
+  { reason: "its own network and log drivers", at: /^(Plugins\.)?(Network|Log)$/ },
+  { reason: "--init is a program of its own", at: /^InitBinary$/ },
+  { reason: "a mirror's address is shown as it was configured", at: /Mirrors\[\d\]$/ },
+  { reason: "a log is Kubernetes' form, of conmon", at: /\.LogPath$/ },
+  { reason: "paths are told from the creation on", at: /\.(ResolvConfPath|HostnamePath|HostsPath)$/, docker: /^""$/ },
+  { reason: "sandboxes have another place", at: /SandboxKey$/, ctl: /networks\/netns/ },
+  { reason: "sizes are blocks on disk, not the lengths of files", at: /Size(RootFs|Rw)?$|UniqueSize/ },
+  { reason: "sizes are blocks on disk", call: /Size|system df|^history|prune -f|^images --format/, at: /stdout|Size/ },
+  { reason: "a list that is null or empty is told in one way, however the client said it", at: /Blkio|Ulimits$/ },
+  { reason: "a weight that was discarded is still the wish", at: /BlkioWeight$/ },
+  { reason: "a map that is empty is null, however the client said it", at: /^\[\d\]\.(Labels|Options)$/, ctl: /null/ },
+  { reason: "the default gateway of a network is told", at: /IPAM\.Config\[0\]\.Gateway$/, docker: /absent/ },
+  { reason: "a container's volumes are made by its first start", at: /\.Mounts$/ },
+  { reason: "a volume's place is known from its first start", at: /\.Mounts\[\d\]\.Source$/, ctl: /^""$/ },
+  { reason: "without the host's tables for it a port is not published for IPv6", docker: /:::|"::"/ },
+  { reason: "a network of the host's has the address that was asked for first", call: /^ps .*network=bridge/ },
+  { reason: "resolv.conf begins with the servers", call: /--dns 9\.9\.9\.9.*resolv/ },
+  { reason: "crun makes /dev/core", call: /ls \/dev/ },
+  { reason: "no file in the root says that it is a container's", call: /ls -la \// },
+  { reason: "volume prune takes a volume with options too", call: /^volume (prune|ls|rm)/, at: /stdout|stderr/ },
+];
