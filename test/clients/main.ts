@@ -52,9 +52,16 @@ async function tryAll(clients: readonly Client[]): Promise<ClientResult[]> {
   const results: ClientResult[] = [];
   for (const client of clients) {
     results.push({ client, calls: await tryOne(client, daemon) });
-    await ok(daemon, "system", "prune", "--force", "--volumes");
+    await clear(daemon);
   }
   return results;
+}
+
+/** What a client's failed calls left would be in the way of the next one's. */
+async function clear(daemon: TestDaemon): Promise<void> {
+  const ids = (await ok(daemon, "ps", "-aq")).split("\n").filter((id) => id !== "");
+  if (ids.length > 0) await ok(daemon, "rm", "-f", ...ids);
+  await ok(daemon, "system", "prune", "--force", "--volumes");
 }
 
 const line = z.object({ call: z.string(), error: z.string() });

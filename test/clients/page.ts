@@ -27,8 +27,10 @@ function section({ client, calls }: ClientResult): string {
   ].join("\n");
 }
 
+/** Without the directories of whoever ran it. */
 function firstLine(text: string): string {
-  return text.trim().split("\n")[0]?.slice(0, 200) ?? "";
+  const line = text.trim().split("\n")[0] ?? "";
+  return line.replaceAll(/\/(?:[\w.-]+\/)+(?=[\w.-]+)/g, "…/").slice(0, 200);
 }
 
 function cell(text: string): string {

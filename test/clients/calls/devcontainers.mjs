@@ -22,9 +22,10 @@ await writeFile(join(workspace, ".devcontainer/devcontainer.json"), JSON.stringi
 /** @param {string[]} args */
 async function devcontainer(...args) {
   const child = spawn(process.execPath, [CLI, ...args], { stdio: ["ignore", "pipe", "pipe"] });
-  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  const ended = new Promise((resolve) => child.once("close", resolve));
+  const [stdout, stderr, exitCode] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
   const result = stdout.trim().split("\n").at(-1) ?? "";
-  if (child.exitCode !== 0) throw new Error(`${args[0]}: ${result} ${stderr.slice(-1_500)}`);
+  if (exitCode !== 0) throw new Error(`${args[0]}: ${result} ${stderr.slice(-1_500)}`);
   return stdout;
 }
 

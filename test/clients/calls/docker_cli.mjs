@@ -66,8 +66,8 @@ await call("run -it, detach by keys, attach, exit", async () => {
   expect(exitCode === 4, `4: ${exitCode}`);
   await docker(["rm", "shell"]);
 });
+await docker(["run", "-d", "--name", "one", "busybox", "sleep", "600"]);
 await call("exec -it", async () => {
-  await docker(["run", "-d", "--name", "one", "busybox", "sleep", "600"]);
   const { said, exitCode } = await onTerminal(["exec", "-it", "one", "sh"], [["#", "stty size; exit 6\r"]]);
   expect(said.includes("31 91") && exitCode === 6, `31 91 and 6: ${said} ${exitCode}`);
 });
@@ -107,11 +107,11 @@ await call("pull, images, tag, history, rmi", async () => {
 });
 await call("network create, connect, disconnect, ls, inspect, rm, prune", async () => {
   await docker(["network", "create", "lan"]);
-  await docker(["run", "-d", "--name", "one", "busybox", "sleep", "600"]);
-  await docker(["network", "connect", "--alias", "db", "lan", "one"]);
-  expect((await docker(["network", "inspect", "lan"])).includes('"Name": "one"'), "it is on it");
-  await docker(["network", "disconnect", "lan", "one"]);
-  await docker(["rm", "-f", "one"]);
+  await docker(["run", "-d", "--name", "on-lan", "busybox", "sleep", "600"]);
+  await docker(["network", "connect", "--alias", "db", "lan", "on-lan"]);
+  expect((await docker(["network", "inspect", "lan"])).includes('"Name": "on-lan"'), "it is on it");
+  await docker(["network", "disconnect", "lan", "on-lan"]);
+  await docker(["rm", "-f", "on-lan"]);
   await docker(["network", "rm", "lan"]);
   await docker(["network", "prune", "-f"]);
 });

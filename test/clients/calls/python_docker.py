@@ -184,7 +184,8 @@ def _():
 
 @call("df, prune")
 def _():
-    assert "Volumes" in client.df()
+    # since 1.52 the daemon sums up, and this client knows no such answer: it hands on what comes
+    assert {"Volumes", "VolumeUsage"} & set(client.df())
     client.containers.prune()
     client.images.prune()
     client.networks.prune()
