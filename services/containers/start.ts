@@ -182,7 +182,8 @@ export async function undoStart(
   );
 }
 
-function movedOn(name: string): CtlError {
+/** A run has begun, and its row says by now that it must not. */
+export function movedOn(name: string): CtlError {
   return new CtlError("ABORTED", {
     reason: "CONTAINER_CHANGED",
     what: `start container ${name}`,

@@ -201,6 +201,26 @@ describe("a container's life", () => {
       expect(await engine.ok("logs", "box")).to.equal("run\nrun\nrun");
     });
 
+    it("never again once it is removed or stopped, whatever moment of a restart that meets", async () => {
+      for (let round = 0; round < 8; round++) {
+        await engine.ok(
+          "run",
+          "-d",
+          "--name",
+          "box",
+          "--restart",
+          "always",
+          "busybox",
+          "usleep",
+          String(round * 12_000),
+        );
+        await eventually(async () => Number(await engine.inspect("box", "RestartCount")) > round % 2);
+        if (round % 2 === 0) await engine.ok("stop", "-t", "0", "box");
+        if (round % 2 === 0) expect(await engine.inspect("box", "State.Running")).to.equal(false);
+        await engine.ok("rm", "-f", "box");
+      }
+    });
+
     it("on-failure not at all after a success", async () => {
       await engine.ok("run", "-d", "--name", "box", "--restart", "on-failure", "busybox", "true");
       expect(await engine.ok("wait", "box")).to.equal("0");

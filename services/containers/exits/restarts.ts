@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { sleep } from "../../kit/deadlines.ts";
-import { asCtlError } from "../../kit/errors.ts";
+import { asCtlError, isCtlError } from "../../kit/errors.ts";
 import { recordEvent } from "../../kit/outbox.ts";
 import { attribute } from "../../kit/telemetry/attributes.ts";
 import { containerEvent } from "../events.ts";
@@ -9,8 +9,8 @@ import { containerPaths } from "../paths.ts";
 import { mountRootfs, rootfsDirectories } from "../rootfs/overlay.ts";
 import type { Given } from "../run/given.ts";
 import { nextRunNumber } from "../run/run.ts";
-import { takeDownRootfs } from "../run/take-down.ts";
-import { runOf, type StartDeps } from "../start.ts";
+import { deleteKnownRun, takeDownRootfs } from "../run/take-down.ts";
+import { movedOn, runOf, type StartDeps } from "../start.ts";
 import { type ContainerRow, containerById, recordStart } from "../store/containers.ts";
 import { wantStart } from "../store/due.ts";
 import { beginHealth } from "../store/health.ts";
@@ -20,6 +20,7 @@ import { afterExit } from "./restart-policy.ts";
 
 const IDLE_MS = 5_000;
 const START_TIMEOUT_MS = 60_000;
+const DELETE_TIMEOUT_MS = 10_000;
 
 /**
  * Starts again what a policy wants, in the sandbox and with the mounts that the container has, needing no other service.
@@ -95,6 +96,11 @@ export class Restarts {
       log.info({ [attribute.containerId]: id, "ctl.restarts": row.restart_count }, "container restarted");
     } catch (error) {
       if (signal.aborted) throw error;
+      if (isCtlError(error, "ABORTED")) {
+        log.info({ [attribute.containerId]: id }, "stopped or removed while it was being restarted");
+        await takeDownRootfs(id, this.#deps.host);
+        return;
+      }
       await this.#afterFailure(row, error);
     }
   }
@@ -115,11 +121,19 @@ export class Restarts {
       runtime: row.runtime || host.runtime.kind,
       given,
     };
-    await db.transaction(async (tx) => {
-      await recordStart(tx, { ...facts, ...started });
-      if (row.spec.healthcheck !== undefined) await beginHealth(tx, row.id);
-      await recordEvent(tx, db.schema, containerEvent("start", row));
-    });
+    const record = async () =>
+      db.transaction(async (tx) => {
+        if (!(await recordStart(tx, { ...facts, ...started }))) throw movedOn(row.name);
+        if (row.spec.healthcheck !== undefined) await beginHealth(tx, row.id);
+        await recordEvent(tx, db.schema, containerEvent("start", row));
+      });
+    try {
+      await record();
+    } catch (error) {
+      // a run that no row knows would be nobody's to end
+      await deleteKnownRun(row.id, run, host, AbortSignal.timeout(DELETE_TIMEOUT_MS)).catch(() => {});
+      throw error;
+    }
     if (row.spec.healthcheck !== undefined) this.#deps.onProbed();
     if (isShipped(row.spec.logging)) this.#deps.onShipped();
   }

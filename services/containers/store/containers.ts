@@ -185,7 +185,7 @@ export async function recordStart(db: Db, start: StartRecord): Promise<boolean> 
             is_stopped_by_user = case when $3 <> '' then false else is_stopped_by_user end,
             restart_count = case when $3 <> '' then 0 else restart_count end,
             restart_delay_ms = case when $3 <> '' then 0 else restart_delay_ms end
-      where id = $1 and run < $2 and state in ('created', 'exited', 'restarting')`,
+      where id = $1 and run < $2 and (state = 'restarting' or ($3 <> '' and state in ('created', 'exited')))`,
     [
       start.id,
       start.run,
