@@ -1,12 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import * as z from "zod";
 import {
+  ContainerState,
   type ExecRequest,
   ExecSpec,
   type InspectExecResponse,
   OutputStream,
 } from "#proto/ctl/containers/v1/containers.ts";
-import { type CtlError, type ErrorCode, isCtlError } from "../../../services/kit/errors.ts";
+import { asCtlError, CtlError } from "../../../services/kit/errors.ts";
 import { json, nothing } from "../answer.ts";
 import { jsonBody, optionalJsonBody } from "../body.ts";
 import { type DockerApiDeps, endableCall } from "../deps.ts";
@@ -20,7 +21,7 @@ import { SessionInput } from "../session-input.ts";
 import { consoleSizeOf } from "../translate/console-size.ts";
 import { goBoolean, goList, goObject, goString, goStrings, goStrSlice } from "../translate/go-json.ts";
 import { sizeOf } from "./attach.ts";
-import type { ById } from "./containers.ts";
+import { type ById, inspectContainer } from "./containers.ts";
 
 /** `docker exec`: made, started with its streams, looked at for the exit code. */
 export function execRoutes(app: FastifyInstance, deps: DockerApiDeps): void {
@@ -106,42 +107,56 @@ async function startDetached(body: StartExecBody, { request, reply, deps }: Exch
   nothing(reply, 200);
 }
 
+/**
+ * The headers go before the process starts, as Docker's do: a client that reads them with a buffer (Python's) and then
+ * takes the bare connection loses what comes in the same piece. So what can be refused by status is looked at first.
+ */
 async function startAttached(body: StartExecBody, { request, reply, deps }: Exchange): Promise<void> {
-  const { spec } = await deps.containers.inspectExec({ execId: request.params.id }, request.call);
+  const exec = await deps.containers.inspectExec({ execId: request.params.id }, request.call);
+  await requireStartable(exec, { request, reply, deps });
   const isTty = body.Tty;
+  const raw = hijack(request, reply, streamType(request.apiVersion, isTty));
   const input = new SessionInput();
   const { call, end } = endableCall(request.call);
   const events = deps.containers.exec(opened(request.params.id, body, input), call)[Symbol.asyncIterator]();
-  const failure = await started(events);
-  if (failure !== undefined) input.close();
-  const raw = hijack(request, reply, streamType(request.apiVersion, isTty));
+  const failure = await failureOf(events.next()); // `started`
   if (failure === undefined) {
+    const { spec } = exec;
     const filter = isTty ? { detachFilter: detachFilter(parseDetachKeys(spec?.detachKeys ?? "")) } : {};
     const hasStdin = spec?.stdin ?? false;
     await carry({ raw, input, events, endCall: end, isTty, hasStdin, wants: () => true, ...filter });
     return;
   }
-  const { message } = errorAnswer(failure, request.params.id);
+  input.close();
+  const { message } = errorAnswer(failure, request.subject);
   await raw.write(encoderFor(isTty)(OutputStream.STDOUT, Buffer.from(`${message}\r\n`)));
   raw.end();
 }
 
-/**
- * Docker says in the stream what cannot be run: the client then asks for the exit code, and older ones take whatever
- * follows their request for the stream. What cannot be started at all, as in a container that does not run, is thrown.
- */
-async function started(events: AsyncIterator<unknown>): Promise<CtlError | undefined> {
-  try {
-    await events.next();
-    return undefined;
-  } catch (error) {
-    if (isCtlError(error) && REFUSALS.includes(error.code) && !STATES.includes(error.reason)) return error;
-    throw error;
+/** Throws FAILED_PRECONDITION EXEC_STARTED, CONTAINER_PAUSED, CONTAINER_NOT_RUNNING. */
+async function requireStartable(exec: InspectExecResponse, { request, deps }: Exchange): Promise<void> {
+  const what = `start the exec ${exec.execId.slice(0, 12)}`;
+  if (exec.running || exec.exitCode !== undefined) {
+    const why = "it was started before, and an exec runs once";
+    throw new CtlError("FAILED_PRECONDITION", { reason: "EXEC_STARTED", what, why });
   }
+  const { id, state } = await inspectContainer(exec.containerId, deps, request.call);
+  request.subject = id;
+  if (state === ContainerState.RUNNING) return;
+  const isPaused = state === ContainerState.PAUSED;
+  const reason = isPaused ? "CONTAINER_PAUSED" : "CONTAINER_NOT_RUNNING";
+  throw new CtlError("FAILED_PRECONDITION", { reason, what, why: isPaused ? "it is paused" : "it does not run" });
 }
 
-const REFUSALS: readonly ErrorCode[] = ["INVALID_ARGUMENT", "FAILED_PRECONDITION", "PERMISSION_DENIED", "INTERNAL"];
-const STATES = ["CONTAINER_NOT_RUNNING", "CONTAINER_PAUSED", "EXEC_STARTED"];
+/** Docker says in the stream what cannot be run: the client then asks for the exit code. */
+async function failureOf(starting: Promise<unknown>): Promise<CtlError | undefined> {
+  try {
+    await starting;
+    return undefined;
+  } catch (error) {
+    return asCtlError(error, "start an exec");
+  }
+}
 
 async function* opened(
   execId: string,

@@ -202,7 +202,8 @@ describe("the Docker API's raw streams", () => {
 
 describe("the Docker API's execs", () => {
   const exec = (answers: NonNullable<Answers["containers"]>) => served({ containers: answers });
-  const inspectExec = async () => ({
+  const inspectContainer = async () => ({ container: nginx({ state: ContainerState.RUNNING }) });
+  const inspectExec = (exitCode?: number) => async () => ({
     execId: "e1",
     containerId: CONTAINER_ID,
     spec: {
@@ -220,7 +221,7 @@ describe("the Docker API's execs", () => {
       detachKeys: "",
     },
     running: false,
-    exitCode: 5,
+    exitCode,
     pid: 0,
     created: undefined,
   });
@@ -233,7 +234,8 @@ describe("the Docker API's execs", () => {
         made.push(request.spec);
         return { execId: "e1" };
       },
-      inspectExec,
+      inspectContainer,
+      inspectExec: () => inspectExec(requests.length === 0 ? undefined : 5)(),
       exec: async function* (input) {
         for await (const request of input) {
           requests.push(request);
@@ -274,9 +276,42 @@ describe("the Docker API's execs", () => {
     });
   });
 
+  it("have their headers before the process starts: a client that buffers would lose output in the same piece", async () => {
+    const seen = Promise.withResolvers<void>();
+    await using docker = await exec({
+      inspectContainer,
+      inspectExec: inspectExec(),
+      exec: async function* () {
+        await seen.promise;
+        yield ExecResponse.fromPartial({ event: { $case: "started", value: { execId: "e1", pid: 9 } } });
+        yield ExecResponse.fromPartial({ event: { $case: "exit", value: { exitCode: 0 } } });
+      },
+    });
+    await using connection = await docker.open();
+    connection.socket.write(
+      `POST /v1.50/exec/e1/start HTTP/1.1\r\n${UPGRADE}Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`,
+    );
+    await eventually(() => connection.received().toString().startsWith("HTTP/1.1 101 UPGRADED"));
+    seen.resolve();
+    await connection.closed;
+  });
+
+  it("run once, in a container that runs: else they are refused before anything is taken over", async () => {
+    await using over = await exec({ inspectContainer, inspectExec: inspectExec(0) });
+    expect((await over.call("POST", "/v1.50/exec/e1/start", {})).status).to.equal(409);
+    const stopped = { container: nginx({ state: ContainerState.EXITED }) };
+    await using down = await exec({ inspectContainer: async () => stopped, inspectExec: inspectExec() });
+    const refused = await down.call("POST", "/v1.50/exec/e1/start", {});
+    expect([refused.status, refused.json]).to.deep.equal([
+      409,
+      { message: `container ${CONTAINER_ID} is not running` },
+    ]);
+  });
+
   it("without a command are refused; a command that the runtime refuses is told in the stream", async () => {
     await using docker = await exec({
-      inspectExec,
+      inspectContainer,
+      inspectExec: inspectExec(),
       exec: async function* () {
         yield* [];
         throw new CtlError("FAILED_PRECONDITION", {
