@@ -9,7 +9,7 @@ const UP = [ContainerState.RUNNING, ContainerState.PAUSED];
 interface Leaf {
   readonly id: string;
   readonly name: string;
-  readonly addresses: string;
+  readonly address: string;
   readonly ports: string;
   readonly isRunning: boolean;
 }
@@ -31,7 +31,7 @@ export function networkDot(networks: readonly Network[], containers: readonly Co
     `  ${quoted(network.id)} [shape=box, label=${quoted(networkText(network))}];`,
     ...leavesOf(network, containers).flatMap((leaf) => [
       `  ${quoted(leaf.id)} [label=${quoted(leaf.ports === "" ? leaf.name : `${leaf.name}\n${leaf.ports}`)}];`,
-      `  ${quoted(leaf.id)} -- ${quoted(network.id)} [label=${quoted(leaf.addresses)}];`,
+      `  ${quoted(leaf.id)} -- ${quoted(network.id)} [label=${quoted(leaf.address)}];`,
     ]),
   ]);
   return `graph ctl {\n${lines.map((line) => `${line}\n`).join("")}}\n`;
@@ -45,7 +45,7 @@ function leavesOf(network: Network, containers: readonly Container[]): Leaf[] {
     return {
       id: endpoint.holder,
       name: container?.name ?? (endpoint.holderName || shortId(endpoint.holder)),
-      addresses: [endpoint.ipv4Address, endpoint.ipv6Address].filter((address) => address !== "").join(" "),
+      address: endpoint.ipv4Address,
       ports: isRunning ? portsColumn(container?.ports ?? [], []) : "",
       isRunning,
     };
@@ -57,8 +57,8 @@ function networkText({ name, driver, pools, isInternal }: Network): string {
   return [name, driver, subnets, isInternal ? "internal" : ""].filter((part) => part !== "").join("  ");
 }
 
-function leafText({ name, addresses, ports, isRunning }: Leaf): string {
-  return [name, addresses, ports, isRunning ? "" : "(stopped)"].filter((part) => part !== "").join("  ");
+function leafText({ name, address, ports, isRunning }: Leaf): string {
+  return [name, address, ports, isRunning ? "" : "(stopped)"].filter((part) => part !== "").join("  ");
 }
 
 function quoted(text: string): string {
