@@ -43,7 +43,8 @@ async function nextRun(before: ContainerRow, { db }: StopDeps): Promise<true | u
   const row = await containerById(db, before.id);
   if (row === undefined) throw containerNotFound(before.name);
   if (row.run > before.run) return true;
-  if (row.state === "exited" && !row.wants_restart) throw notRestarted(row);
+  // `wants_start`: its sandbox was gone, and the gateway is about to start it with another
+  if (row.state === "exited" && !row.wants_restart && !row.wants_start) throw notRestarted(row);
   return undefined;
 }
 

@@ -87,8 +87,12 @@ export class Restarts {
     const row = await containerById(db, id);
     if (row?.state !== "restarting" || row.given === null) return;
     if (!(await hasSandbox(row.given))) {
-      await cancelRestart(db, id, "");
-      await wantStart(db, id);
+      // together: who waits for the restart must not see it cancelled and nothing in its place
+      await db.transaction(async (tx) => {
+        await cancelRestart(tx, id, "");
+        await wantStart(tx, id);
+      });
+      log.info({ [attribute.containerId]: id }, "sandbox gone, to be started with another");
       return;
     }
     try {
