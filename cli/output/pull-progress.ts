@@ -11,26 +11,19 @@ export interface PullProgress {
 
 export interface PullProgressOptions {
   readonly reference: string;
-  /** Print the name at the end and nothing else. */
-  readonly isQuiet: boolean;
   /** A `run` found that the image is not here, and says so first. */
   readonly isMissing?: boolean;
 }
 
 /** How a pull is shown: a bar for each layer on a terminal, a line for each step otherwise. */
 export async function openPullProgress(output: Output, options: PullProgressOptions): Promise<PullProgress> {
-  const layers = (await output.isTerminal()) && !options.isQuiet ? new LayerBars(output) : new LayerLines(output);
+  const layers = (await output.isTerminal()) ? new LayerBars(output) : new LayerLines(output);
   const spoken = spokenReference(options.reference);
   return {
     show({ event }) {
       if (event === undefined) return;
-      if (options.isQuiet) {
-        if (event.$case === "finished") output.text(`${nameOf(event.value.image?.tags, options.reference)}\n`);
-        return;
-      }
       if (event.$case === "started") {
         if (options.isMissing === true) output.text(`Unable to find image '${spoken.familiar}' locally\n`);
-        else if (!spoken.hasVersion) output.text(`Using default tag: ${spoken.version}\n`);
         output.text(`${spoken.version}: Pulling from ${spoken.path}\n`);
         layers.begin(event.value.layers.map(({ digest }) => digest));
       }
@@ -42,10 +35,6 @@ export async function openPullProgress(output: Output, options: PullProgressOpti
     },
     end: () => layers.end(),
   };
-}
-
-function nameOf(tags: readonly string[] | undefined, reference: string): string {
-  return tags?.find((tag) => tag.includes(reference)) ?? reference;
 }
 
 function summary(repoDigest: string | undefined, changed: boolean, familiar: string): string {

@@ -6,6 +6,8 @@ export interface SpokenReference {
   readonly hasVersion: boolean;
   /** `nginx:latest` */
   readonly familiar: string;
+  /** `docker.io/library/nginx:latest` */
+  readonly whole: string;
 }
 
 /** A reference as Docker speaks of it while it pulls. The daemon is what checks it. */
@@ -18,11 +20,13 @@ export function spokenReference(reference: string): SpokenReference {
   const [first = "", ...rest] = name.split("/");
   const hasDomain = rest.length > 0 && (/[.:]/.test(first) || first === "localhost");
   const local = hasDomain ? rest.join("/") : name;
-  const isOfficial = rest.length === 0;
+  const path = rest.length === 0 ? `library/${local}` : local;
+  const end = `${digest === undefined ? ":" : "@"}${version}`;
   return {
-    path: isOfficial ? `library/${local}` : local,
+    path,
     version,
     hasVersion: digest !== undefined || hasTag,
-    familiar: `${name}${digest === undefined ? ":" : "@"}${version}`,
+    familiar: `${name}${end}`,
+    whole: `${hasDomain ? first : "docker.io"}/${path}${end}`,
   };
 }

@@ -26,7 +26,7 @@ export function pullProgress(order: Order, { stderr }: Context) {
     async show(answer: PullResponse): Promise<void> {
       if (order.isQuiet) return;
       const isMissing = order.pull !== "always";
-      progress ??= await openPullProgress(stderr, { reference, isQuiet: false, isMissing });
+      progress ??= await openPullProgress(stderr, { reference, isMissing });
       progress.show(answer);
     },
     end: () => progress?.end(),

@@ -25,13 +25,17 @@ export async function listImages(
     await createdOf(db, filters.since),
     untilOf(filters.until, Date.now()),
   ];
-  return (await allImages(db)).filter((row) => {
+  const found = (await allImages(db)).filter((row) => {
     const created = row.created_at?.getTime() ?? 0;
     if (before !== undefined && created >= before) return false;
     if (since !== undefined && created <= since) return false;
     if (until !== undefined && created >= until) return false;
     return matches(row, filters);
   });
+  const { reference: patterns } = filters;
+  if (patterns === undefined) return found;
+  // an image is listed by those of its names that were asked for
+  return found.map((row) => ({ ...row, tags: row.tags.filter((tag) => matchesAny(tag, patterns)) }));
 }
 
 async function createdOf(db: Db, references: readonly string[] | undefined): Promise<number | undefined> {
@@ -44,7 +48,11 @@ function matches(row: ImageRow, filters: Filters<typeof SHAPE>): boolean {
   if (filters.dangling !== undefined && filters.dangling !== (row.tags.length === 0)) return false;
   if (filters.label !== undefined && !hasLabels(row.config.labels, filters.label)) return false;
   const patterns = filters.reference;
-  return patterns === undefined || row.tags.some((tag) => patterns.some((pattern) => matchesReference(tag, pattern)));
+  return patterns === undefined || row.tags.some((tag) => matchesAny(tag, patterns));
+}
+
+function matchesAny(tag: string, patterns: readonly string[]): boolean {
+  return patterns.some((pattern) => matchesReference(tag, pattern));
 }
 
 function hasLabels(

@@ -9,11 +9,12 @@ describe("images", function () {
   it("are pulled through the mirror, one line for each layer, and said to be there the second time", async () => {
     const first = await engine.ok("pull", "busybox");
     expect(first)
-      .to.match(/[0-9a-f]{12}: Pull complete/)
+      .to.match(/^Using default tag: latest\nlatest: Pulling from library\/busybox\n/)
+      .and.to.match(/[0-9a-f]{12}: Pull complete/)
       .and.to.match(/^Digest: sha256:[0-9a-f]{64}$/m);
-    expect(first).to.match(/Status: Downloaded newer image for busybox:latest/);
+    expect(first).to.match(/Status: Downloaded newer image for busybox:latest\ndocker.io\/library\/busybox:latest$/);
     expect(await engine.ok("pull", "busybox")).to.match(/Status: Image is up to date for busybox:latest/);
-    expect(await engine.ok("pull", "-q", "busybox")).to.match(/busybox:latest$/);
+    expect(await engine.ok("pull", "-q", "busybox")).to.equal("docker.io/library/busybox:latest");
     await engine.ok("rmi", "busybox");
   });
 
@@ -41,6 +42,8 @@ describe("images", function () {
     const [shown] = JSON.parse(await engine.ok("inspect", "mine/box:1.0"));
     expect(shown.Id).to.equal(id);
     expect(shown.RepoTags.sort()).to.deep.equal(["busybox:latest", "mine/box:1.0"]);
+    const listed = await engine.ok("images", "--filter", "reference=mine/*", "--format", "{{.Repository}}:{{.Tag}}");
+    expect(listed).to.equal("mine/box:1.0");
     expect(shown.Config.Cmd).to.deep.equal(["sh"]);
     expect(shown.RootFS.Layers).to.have.length(1);
     expect(await engine.ok("rmi", "mine/box:1.0")).to.equal("Untagged: mine/box:1.0");

@@ -104,6 +104,6 @@ describe("volumes and mounts", () => {
     );
     expect(await engine.ok("volume", "create")).to.match(/^[0-9a-f]{64}$/);
     expect(await engine.fails(1, "volume", "inspect", "nothing")).to.match(/nothing/);
-    expect((await engine.ctl("volume", "create", "not/allowed")).stderr).to.match(/not\/allowed/);
+    expect(await engine.fails(1, "volume", "create", "not/allowed")).to.match(/not\/allowed/);
   });
 });

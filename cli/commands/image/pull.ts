@@ -2,6 +2,7 @@ import { ImagesService, PullRequest } from "#proto/ctl/images/v1/images.ts";
 import { command } from "../../grammar/command.ts";
 import { parsed, toggle } from "../../grammar/flags.ts";
 import { openPullProgress } from "../../output/pull-progress.ts";
+import { spokenReference } from "../../output/reference.ts";
 import { parsePlatform } from "../../values/platform.ts";
 
 export const pull = command({
@@ -18,9 +19,12 @@ export const pull = command({
       reference,
       ...(flags.platform === undefined ? {} : { platform: flags.platform }),
     });
-    const progress = await openPullProgress(stdout, { reference, isQuiet: flags.quiet });
-    for await (const answer of daemon.stream(ImagesService.pull, request)) progress.show(answer);
-    progress.end();
+    const { hasVersion, version, whole } = spokenReference(reference);
+    if (!hasVersion && !flags.quiet) stdout.text(`Using default tag: ${version}\n`);
+    const progress = flags.quiet ? undefined : await openPullProgress(stdout, { reference });
+    for await (const answer of daemon.stream(ImagesService.pull, request)) progress?.show(answer);
+    progress?.end();
+    stdout.text(`${whole}\n`);
     return 0;
   },
 });
