@@ -14,6 +14,11 @@ import { finishOperation, insertOperation, type RecordedError, turnBack, unfinis
  */
 export interface Step<S> {
   readonly name: string;
+  /**
+   * Begun, it goes on without its caller, who may have seen by then what it did: `run … | head -1` has its line and is
+   * gone, and the container stays, as in Docker.
+   */
+  readonly outlivesCaller?: boolean;
   do(state: S, signal: AbortSignal): Promise<void>;
   undo?(state: S, signal: AbortSignal): Promise<void>;
 }
@@ -52,6 +57,8 @@ export interface Operations {
 
 const SUBJECT_WAIT_MS = 10_000;
 const UNDO_TIMEOUT_MS = 60_000;
+/** For a step that its caller no longer bounds. */
+const OWN_STEP_TIMEOUT_MS = 60_000;
 
 export function newOperationId(): string {
   return randomBytes(16).toString("hex");
@@ -141,9 +148,11 @@ async function carryOn<S extends OperationState>(
   try {
     for (const entry of kind.plan) {
       const steps = Array.isArray(entry) ? (entry as readonly Step<S>[]) : [entry as Step<S>];
+      if (ends.aborted) throw abortError(ends, `${kind.name} the container`);
+      const isOnItsOwn = steps.every(({ outlivesCaller }) => outlivesCaller === true);
       await allOf(
         steps.map((step) => (s: AbortSignal) => doStep(step, state, s)),
-        ends,
+        isOnItsOwn ? AbortSignal.any([operations.stopping, deadline(OWN_STEP_TIMEOUT_MS, steps[0]?.name ?? "")]) : ends,
       );
       stepsDone++;
     }

@@ -223,6 +223,7 @@ const COPY_UP_TIMEOUT_MS = 600_000;
 
 export const startContainer: Step<StartState> = {
   name: "containers.start",
+  outlivesCaller: true,
   do: async (state, signal) => {
     const {
       clients,

@@ -84,6 +84,28 @@ describe("an operation", () => {
     expect(state.done).to.deep.equal(["first", "-first"]);
   });
 
+  it("is finished without its caller once a step has begun whose effects others may have seen", async () => {
+    await using lab = await operationsLab();
+    const state = notes("a");
+    const caller = new AbortController();
+    const shown: Step<Notes> = {
+      name: "shown",
+      outlivesCaller: true,
+      do: async (s, signal) => {
+        caller.abort();
+        signal.throwIfAborted();
+        s.done.push("shown");
+      },
+    };
+    await runOperation(kind("run", step("first"), shown), state, Buffer.alloc(0), lab.operations, caller.signal);
+    expect(state.done).to.deep.equal(["first", "shown"]);
+    const late = notes("b");
+    await rejection(
+      runOperation(kind("run", step("first"), shown), late, Buffer.alloc(0), lab.operations, caller.signal),
+    );
+    expect(late.done).not.to.include("shown");
+  });
+
   it("is left in the log, not undone, when the gateway stops", async () => {
     await using lab = await operationsLab();
     const state = notes("a");
