@@ -8,7 +8,7 @@ import { rfc3339, toDate } from "../output/time.ts";
 import { formatValue } from "../output/value.ts";
 import { reconnecting } from "../reconnect.ts";
 import { parseFilter, toFilters } from "../values/filter.ts";
-import { parseTime } from "../values/time.ts";
+import { parseTime } from "../values/units/time.ts";
 
 const readTime = (given: string) => parseTime(given, Date.now());
 

@@ -10,7 +10,7 @@ import { isGone } from "../grpc/call.ts";
 import { rfc3339 } from "../output/time.ts";
 import { reconnecting } from "../reconnect.ts";
 import { parseTail } from "../values/tail.ts";
-import { type Instant, parseTime } from "../values/time.ts";
+import { type Instant, parseTime } from "../values/units/time.ts";
 
 const readTime = (given: string) => parseTime(given, Date.now());
 

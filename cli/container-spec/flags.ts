@@ -1,10 +1,8 @@
 import { integer, list, parsed, parsedList, text, toggle } from "../grammar/flags.ts";
 import { parseBpsDevice, parseIopsDevice, parseWeightDevice } from "../values/block-device.ts";
 import { choiceOf } from "../values/choice.ts";
-import { parseCpus } from "../values/cpus.ts";
 import { parseDevice, parseDeviceRule } from "../values/device.ts";
 import { parseDnsSearch, parseDnsServer } from "../values/dns.ts";
-import { parseDuration } from "../values/duration.ts";
 import { parseExtraHost } from "../values/extra-host.ts";
 import { parseGpus } from "../values/gpus.ts";
 import { parseKeyValue, parseLabel } from "../values/key-value.ts";
@@ -15,8 +13,10 @@ import { parseNetwork } from "../values/network.ts";
 import { checkPlatform } from "../values/platform.ts";
 import { parseExposedPort, parsePort } from "../values/port.ts";
 import { parseRestartPolicy } from "../values/restart-policy.ts";
-import { parseSize, parseSizeOrUnlimited } from "../values/size.ts";
 import { parseUlimit } from "../values/ulimit.ts";
+import { parseCpus } from "../values/units/cpus.ts";
+import { parseDuration } from "../values/units/duration.ts";
+import { parseSize, parseSizeOrUnlimited } from "../values/units/size.ts";
 import { contentTrust, parseIsolation, unsupported, windowsOnly } from "../values/unsupported.ts";
 
 const identity = {

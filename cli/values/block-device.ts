@@ -1,5 +1,5 @@
 import { invalid } from "./invalid.ts";
-import { readSize } from "./size.ts";
+import { readSize } from "./units/size.ts";
 
 /** A limit for one block device of the host. */
 export interface DeviceLimit {

@@ -1,6 +1,6 @@
 import { csvFields } from "./csv.ts";
 import { invalid } from "./invalid.ts";
-import { parseSize } from "./size.ts";
+import { parseSize } from "./units/size.ts";
 
 /** A mount as asked for; what is absent is the daemon's default. */
 export interface Mount {

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { integer, list, parsed, text, toggle } from "../../../../cli/grammar/flags.ts";
 import { nearest } from "../../../../cli/grammar/nearest.ts";
 import { parseArguments } from "../../../../cli/grammar/parse.ts";
-import { parseSize } from "../../../../cli/values/size.ts";
+import { parseSize } from "../../../../cli/values/units/size.ts";
 import { refused } from "../values/refused.ts";
 
 const flags = {

@@ -1,9 +1,7 @@
 import { expect } from "chai";
-import { parseCpus } from "../../../../cli/values/cpus.ts";
 import { csvFields } from "../../../../cli/values/csv.ts";
 import { parseDetachKeys } from "../../../../cli/values/detach-keys.ts";
 import { parseDevice } from "../../../../cli/values/device.ts";
-import { parseDuration } from "../../../../cli/values/duration.ts";
 import { parseEnvFile, parseLabelFile, resolveVariable } from "../../../../cli/values/environment.ts";
 import { parseExtraHost } from "../../../../cli/values/extra-host.ts";
 import { parseFilter, toFilters } from "../../../../cli/values/filter.ts";
@@ -12,10 +10,12 @@ import { toMap } from "../../../../cli/values/key-value.ts";
 import { parseNetwork } from "../../../../cli/values/network.ts";
 import { parsePlatform } from "../../../../cli/values/platform.ts";
 import { parseRestartPolicy } from "../../../../cli/values/restart-policy.ts";
-import { parseSize, parseSizeOrUnlimited } from "../../../../cli/values/size.ts";
 import { parseTail } from "../../../../cli/values/tail.ts";
-import { parseTime } from "../../../../cli/values/time.ts";
 import { parseUlimit } from "../../../../cli/values/ulimit.ts";
+import { parseCpus } from "../../../../cli/values/units/cpus.ts";
+import { parseDuration } from "../../../../cli/values/units/duration.ts";
+import { parseSize, parseSizeOrUnlimited } from "../../../../cli/values/units/size.ts";
+import { parseTime } from "../../../../cli/values/units/time.ts";
 import { refused } from "./refused.ts";
 
 describe("the flags' grammars", () => {

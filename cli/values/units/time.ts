@@ -1,5 +1,5 @@
+import { invalid } from "../invalid.ts";
 import { readDuration } from "./duration.ts";
-import { invalid } from "./invalid.ts";
 
 /** As google.protobuf.Timestamp. */
 export interface Instant {

@@ -1,4 +1,4 @@
-import { invalid } from "./invalid.ts";
+import { invalid } from "../invalid.ts";
 
 const UNITS = "bkmgtp";
 

@@ -1,4 +1,4 @@
-import { invalid } from "./invalid.ts";
+import { invalid } from "../invalid.ts";
 
 /** Docker's `--cpus`: `1.5` as billionths of a CPU. CPUS_INVALID. */
 export function parseCpus(given: string): number {
