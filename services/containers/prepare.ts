@@ -18,13 +18,17 @@ import { type ContainerRow, recordLayers } from "./store/containers.ts";
  */
 export async function prepareContainer(
   reference: string,
+  operation: string,
   layers: Layers,
   deps: PrepareDeps,
   signal: AbortSignal,
 ): Promise<string> {
   const row = await findContainer(deps.db, reference);
   // what is being copied into it has its root mounted elsewhere, and an overlay's layer has one mount at a time
-  return deps.serial.run(row.id, () => prepareNow(row, layers, deps, signal), signal);
+  const prepare = () => prepareNow(row, layers, deps, signal);
+  // done again by an operation whose run has begun, and may have ended, since: nothing is to be mounted for it any more
+  const isPast = operation !== "" && row.started_by === operation;
+  return isPast ? containerPaths(deps.host.root, row.id).rootfs : deps.serial.run(row.id, prepare, signal);
 }
 
 export interface PrepareDeps {

@@ -97,9 +97,9 @@ function lifecycleHandlers(deps: ContainersDeps) {
       await undoCreate(db, host, id, operation, signal);
       return {};
     },
-    prepareContainer: async ({ ref, layers, layersDirectory }, { signal }) => {
+    prepareContainer: async ({ ref, operation, layers, layersDirectory }, { signal }) => {
       const wish = { names: layers, directory: layersDirectory };
-      const rootfsPath = await prepareContainer(ref, wish, deps, signal);
+      const rootfsPath = await prepareContainer(ref, operation, wish, deps, signal);
       return { rootfsPath };
     },
     startContainer: async (request, { signal }) =>

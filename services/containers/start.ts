@@ -67,9 +67,12 @@ async function startNow(
 ): Promise<StartResult> {
   const row = await containerById(deps.db, id);
   if (row === undefined) throw containerNotFound(id);
+  // first: what this operation started may have ended since, and be on its way out (`--rm`)
+  if (row.started_by === operation && operation !== "") {
+    return { pid: row.pid, run: row.run, changed: !isUp(row.state) };
+  }
   if (row.state === "removing") throw beingRemoved(row.name);
   if (isUp(row.state)) return { pid: row.pid, run: row.run, changed: false };
-  if (row.started_by === operation && operation !== "") return { pid: row.pid, run: row.run, changed: true };
   const run = await nextRunNumber(id, row.run, deps.host, signal);
   // one that ends at once has its exit file before its row
   using _ = deps.exits.starting(id, run);

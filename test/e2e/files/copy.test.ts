@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { lstat, mkdir, readdir, readFile, readlink, symlink, writeFile } from "node:fs/promises";
+import { lstat, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import { eventually } from "../../lab/eventually.ts";
@@ -153,29 +153,28 @@ describe("ctl cp", () => {
 
   it("keeps holes, and leaves nothing mounted when the service dies in the middle of a copy", async () => {
     await using host = await temporaryDirectory();
-    const script = "truncate -s 300M /big; echo end >>/big";
-    await engine.ok("run", "--name", "box", "busybox", "sh", "-c", script);
+    await engine.ok("run", "--name", "box", "busybox", "sh", "-c", "truncate -s 300M /big; echo end >>/big");
     await engine.ok("cp", "box:/big", join(host.path, "big"));
     const { size, blocks } = await lstat(join(host.path, "big"));
     expect([size, blocks < 10_000]).to.deep.equal([(300 << 20) + 4, true]);
     await engine.ok("cp", join(host.path, "big"), "box:/again");
-    const before = await mountNamespaces();
+    await eventually(async () => (await copiesUnderWay()) === 0, 5_000);
     await using copying = engine.start("cp", "-", "box:/");
     copying.write("x".repeat(100)); // the archive never comes
-    await eventually(async () => (await mountNamespaces()) > before, 15_000);
+    await eventually(async () => (await copiesUnderWay()) === 1, 5_000);
     await engine.daemon.kill("containers");
-    expect(await copying.exitCode()).to.equal(1);
     await engine.daemon.ready();
+    copying.closeStdin();
+    expect(await copying.exitCode()).to.equal(1);
     const mounts = await readFile("/proc/self/mountinfo", "utf8");
     const id = await engine.ok("ps", "-aq", "--no-trunc");
     expect(mounts.split("\n").filter((line) => line.includes(id))).to.deep.equal([]);
     await engine.ok("start", "box");
   });
 
-  /** How many the service's threads are in: a copy into a stopped container has one of its own. */
-  async function mountNamespaces(): Promise<number> {
+  async function copiesUnderWay(): Promise<number> {
     const tasks = `/proc/${await engine.daemon.pidOf("containers")}/task`;
-    const links = (await readdir(tasks)).map((task) => readlink(`${tasks}/${task}/ns/mnt`).catch(() => ""));
-    return new Set(await Promise.all(links)).size;
+    const names = (await readdir(tasks)).map((task) => readFile(`${tasks}/${task}/comm`, "utf8").catch(() => ""));
+    return (await Promise.all(names)).filter((name) => name === "ctl-archive\n").length;
   }
 });
