@@ -11,7 +11,9 @@ import type { ApiCall, DockerApiDeps } from "./deps.ts";
 import { errorAnswer } from "./errors.ts";
 import { subjectFor, withFullIds } from "./full-ids.ts";
 import { upgradeOf } from "./hijack.ts";
+import { archiveRoutes } from "./routes/archive.ts";
 import { attachRoutes } from "./routes/attach.ts";
+import { changeRoutes } from "./routes/changes.ts";
 import { containerRoutes } from "./routes/containers.ts";
 import { createRoutes } from "./routes/create.ts";
 import { diskUsageRoutes } from "./routes/disk-usage.ts";
@@ -112,6 +114,8 @@ function addRoutes(app: FastifyInstance, deps: DockerApiDeps): void {
   waitRoutes(app, deps);
   attachRoutes(app, deps);
   execRoutes(app, deps);
+  archiveRoutes(app, deps);
+  changeRoutes(app, deps);
   imageRoutes(app, deps);
   pullRoutes(app, deps);
   registryRoutes(app, deps);
@@ -143,8 +147,20 @@ function beginWith(
     reply.raw.setHeader("Docker-Experimental", "false");
     reply.raw.setHeader("Ostype", "linux");
     reply.raw.setHeader("Server", `ctl/${deps.version} (linux)`);
+    boundLeftover(request.raw, reply.raw);
     requireSpoken(request.apiVersion);
   };
+}
+
+const LEFTOVER_TIMEOUT_MS = 60_000;
+
+/** A body that goes on after its request was answered holds the connection for so long and no longer. */
+function boundLeftover(request: IncomingMessage, response: ServerResponse): void {
+  response.once("finish", () => {
+    if (request.complete) return;
+    const timer = setTimeout(() => request.socket.destroy(), LEFTOVER_TIMEOUT_MS);
+    request.once("close", () => clearTimeout(timer));
+  });
 }
 
 /** Aborts when the client goes away before it has its answer, and when the gateway stops. */

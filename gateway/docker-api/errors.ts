@@ -75,6 +75,12 @@ const EXCEPTIONS: Readonly<Record<string, DockerAnswer>> = {
   LOGS_NOT_READABLE: { message: why },
   LOG_DRIVER_UNKNOWN: { message: why },
   LOG_OPTION_UNKNOWN: { message: why },
+  CONTAINER_PATH_NOT_FOUND: {
+    message: (error, subject) =>
+      `Could not find the file ${absolute(quoted(error.what) ?? "")} in container ${subject}`,
+  },
+  CONTAINER_PATH_REFUSED: { message: why },
+  CONTAINER_PATH_READ_ONLY: { message: why },
   EXEC_NOT_FOUND: { message: (_, subject) => `No such exec instance: ${subject}` },
 
   IMAGE_NOT_FOUND: { message: (error, subject) => `No such image: ${tagged(subject || (wordOf(error) ?? ""))}` },
@@ -162,6 +168,10 @@ function portRefused(refusal: string, { why: reason }: CtlError): string {
 
 function portIn({ what }: CtlError): string {
   return what.replace(/^publish (the port )?/, "").replace(/\/tcp$/, "");
+}
+
+function absolute(path: string): string {
+  return path.startsWith("/") ? path : `/${path}`;
 }
 
 /** Of `mount PATH of the host at TARGET`. */

@@ -74,7 +74,7 @@ function createHttpServer(listener: RequestListener): Server {
     {
       maxHeaderSize: 64 << 10, // X-Registry-Config carries the credentials of every registry
       headersTimeout: 20_000,
-      requestTimeout: 300_000,
+      requestTimeout: 0, // an upload or an attachment's input takes as long as it takes; other bodies are bounded where they are read
       keepAliveTimeout: 300_000,
       connectionsCheckingInterval: 5_000,
       // an `Upgrade: h2c` offer, as Java's client makes with every request, is not taken

@@ -17,6 +17,8 @@ export interface DockerCommand {
   start(...args: string[]): RunningProgram;
   /** On a pseudo-terminal. */
   startOnTerminal(...args: string[]): RunningProgram;
+  /** A script of the shell's, in which `$DOCKER` is the command. */
+  startShell(script: string): RunningProgram;
   /** `inspect` as JSON, the first object. */
   inspect(...args: string[]): Promise<Record<string, unknown>>;
 }
@@ -78,6 +80,7 @@ function commandOf({ program }: Client, engine: Engine): DockerCommand {
     start: (...args) => start({ program, args, env: env() }),
     startOnTerminal: (...args) =>
       start({ program: "script", args: ["-qefc", [program, ...args].map(quoted).join(" "), "/dev/null"], env: env() }),
+    startShell: (script) => start({ program: "sh", args: ["-c", script], env: { ...env(), DOCKER: program } }),
     inspect: async (...args) => JSON.parse(await ok(...args))[0],
   };
 }

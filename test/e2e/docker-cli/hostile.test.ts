@@ -47,9 +47,10 @@ describe("the socket under hostile HTTP", function () {
     for (let index = 0; index < HANGING_UP; index++) {
       await Promise.all([hangUpAfter(attach(id), true), hangUpAfter(attach(id), false)]);
       await Promise.all([hangUpAfter(logs(id), true), hangUpAfter(wait(id), index % 2 === 0)]);
+      await Promise.all([hangUpAfter(unpack(id), false), hangUpAfter(pack(id), index % 2 === 0)]);
     }
     const random = randomNumbers(SEED);
-    const requests = [ping(), attach(id), logs(id), wait(id), create(), chunked()];
+    const requests = [ping(), attach(id), logs(id), wait(id), create(), chunked(), unpack(id), pack(id)];
     for (let index = 0; index < MUTATIONS; index++) {
       await hangUpAfter(mutated(requests[index % requests.length] ?? "", random), false);
     }
@@ -71,6 +72,10 @@ const upgrade = ["Connection: Upgrade", "Upgrade: tcp", "Content-Type: text/plai
 const attach = (id: string) => head(`POST /v1.41/containers/${id}/attach?stream=1&stdin=1&stdout=1`, ...upgrade);
 const logs = (id: string) => head(`GET /v1.41/containers/${id}/logs?follow=1&stdout=1`);
 const wait = (id: string) => head(`POST /v1.41/containers/${id}/wait?condition=next-exit`);
+const pack = (id: string) => head(`GET /v1.41/containers/${id}/archive?path=/`);
+/** The beginning of an archive whose end never comes. */
+const unpack = (id: string) =>
+  `${head(`PUT /v1.41/containers/${id}/archive?path=/tmp`, "Transfer-Encoding: chunked")}5\r\nhello\r\n`;
 const json = (body: string) => ["Content-Type: application/json", `Content-Length: ${body.length}`];
 const create = () => {
   const body = '{"Image":"nope","HostConfig":{"Binds":["/a:/b:ro"],"Memory":67108864}}';
