@@ -1,6 +1,7 @@
 import { closeSync } from "node:fs";
 import { lastErrno, loadLibc, SyscallError } from "../../kit/linux/libc.ts";
 import { NftContext } from "../nftables/context.ts";
+import { bindRaise, type LowDescriptor } from "../nftables/low-descriptor.ts";
 import type { Namespaces } from "../sandbox/namespaces.ts";
 import { DNS_ADDRESS } from "./address.ts";
 
@@ -23,15 +24,18 @@ const TABLE = "ctl_dns";
  * Port 53 itself is left to the container: a table of the sandbox's own leads there what is sent to 127.0.0.11:53, so
  * that a DNS server in the container finds its port free. Runs in the host thread; 0.8 ms, most of it the table.
  */
-export function openDnsSockets(namespaces: Namespaces, netnsPath: string): DnsSockets {
+export function openDnsSockets(
+  { namespaces, low }: { readonly namespaces: Namespaces; readonly low: LowDescriptor },
+  netnsPath: string,
+): DnsSockets {
   return namespaces.enter(netnsPath, () => {
     const calls = bindSocketCalls();
     const udp = boundSocket(calls, SOCK_DGRAM);
     try {
       const tcp = boundSocket(calls, SOCK_STREAM);
       try {
-        redirect(udp.port, tcp.port);
-        return { udpFd: udp.fd, tcpFd: tcp.fd };
+        redirect(low, udp.port, tcp.port);
+        return { udpFd: calls.raise(udp.fd), tcpFd: calls.raise(tcp.fd) };
       } catch (error) {
         closeSync(tcp.fd);
         throw error;
@@ -51,6 +55,7 @@ function bindSocketCalls() {
     socket: libc.func("int socket(int, int, int)"),
     bind: libc.func("int bind(int, const void *, uint32_t)"),
     listen: libc.func("int listen(int, int)"),
+    raise: bindRaise(),
     getsockname: libc.func("int getsockname(int, _Out_ uint8_t *, _Inout_ uint32_t *)"),
   };
 }
@@ -81,8 +86,10 @@ function socketAddress(): Buffer {
 }
 
 /** Another process's table of before, with ports that nobody listens on any more, is replaced. */
-function redirect(udpPort: number, tcpPort: number): void {
-  using nft = new NftContext();
+function redirect(low: LowDescriptor, udpPort: number, tcpPort: number): void {
+  using stack = new DisposableStack();
+  stack.defer(() => low.takeBack());
+  const nft = stack.use(low.lend(() => new NftContext()));
   const outcome = nft.run({
     output: "none",
     script: `add table ip ${TABLE}

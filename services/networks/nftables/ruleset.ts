@@ -11,6 +11,9 @@ export interface PortChange {
   readonly remove: readonly PortRule[];
 }
 
+/** One by one they cost 0.2 ms each, the whole table with a thousand 20 ms. */
+const LOOKED_UP_SINGLY = 50;
+
 /** nftables said no. The transaction that it refused changed nothing. */
 export class NftRefusal extends Error {
   override readonly name = "NftRefusal";
@@ -76,13 +79,12 @@ export class Ruleset {
 
   /**
    * Takes mappings away that lead where they are said to lead: one that leads elsewhere by now is somebody else's, and
-   * nftables would delete it by its key alone. What is not there is no error. 0.2 ms a port.
+   * nftables would delete it by its key alone. What is not there is no error. 0.2 ms a port; many are looked up at once.
    */
   removePorts(ports: readonly PortRule[]): Promise<void> {
     if (ports.length === 0) return Promise.resolve();
     return this.#alone(async () => {
-      const present: PortRule[] = [];
-      for (const port of ports) if (await this.#isMapped(port)) present.push(port);
+      const present = await (ports.length > LOOKED_UP_SINGLY ? this.#mappedAmong(ports) : this.#mappedOf(ports));
       if (present.length > 0) await this.#apply(changeScript(this.#table, { add: [], remove: present }));
     });
   }
@@ -156,6 +158,20 @@ export class Ruleset {
 
   async #restoreIfGone(): Promise<void> {
     if (this.#readWanted !== undefined && (await this.#readFingerprint()) === "") await this.#rebuild(this.#readWanted);
+  }
+
+  async #mappedAmong(ports: readonly PortRule[]): Promise<PortRule[]> {
+    const targets = new Map((await this.read())?.ports.map((one) => [`${portMap(one)} ${portKey(one)}`, one]));
+    return ports.filter((port) => {
+      const mapped = targets.get(`${portMap(port)} ${portKey(port)}`);
+      return mapped !== undefined && isSameTarget(mapped, port);
+    });
+  }
+
+  async #mappedOf(ports: readonly PortRule[]): Promise<PortRule[]> {
+    const present: PortRule[] = [];
+    for (const port of ports) if (await this.#isMapped(port)) present.push(port);
+    return present;
   }
 
   /** `get element` answers in text only (nft 1.0.6), the element as it was added. */

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { CtlError } from "../../kit/errors.ts";
 import { isErrno, lastErrno, loadLibc, SyscallError } from "../../kit/linux/libc.ts";
 import { parseAddress } from "../ipam/address.ts";
+import { bindRaise } from "../nftables/low-descriptor.ts";
 import type { PortProtocol } from "../nftables/ports.ts";
 import { readSysctl } from "../sandbox/sysctls.ts";
 import { portOwner } from "./port-owner.ts";
@@ -152,7 +153,7 @@ function bindCalls() {
   const close: (fd: number) => number = libc.func("int close(int)");
   // of this thread alone, and only of what it makes: setfsuid(2)
   const setfsuid: (uid: number) => number = libc.func("int setfsuid(uint32_t)");
-  return { socket, setsockopt, bind, close, setfsuid };
+  return { socket, setsockopt, bind, close, setfsuid, raise: bindRaise() };
 }
 
 /** -1: the kernel has no such protocol (SCTP is a module), so no program can have the port either. */
@@ -173,7 +174,7 @@ function bindSocket(calls: SocketCalls, port: HostPort, owner: number): number {
   // while a mapping is not there yet a UDP socket would collect what comes
   if (port.protocol === "udp") calls.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, Buffer.alloc(4), 4);
   const address = socketAddress(family, bytes, port.port);
-  if (calls.bind(fd, address, address.length) === 0) return fd;
+  if (calls.bind(fd, address, address.length) === 0) return calls.raise(fd);
   const error = new SyscallError("bind", lastErrno(), nameOfPort(port));
   calls.close(fd);
   throw error;

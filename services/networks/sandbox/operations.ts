@@ -4,6 +4,7 @@ import { addAddress, type LinkAddress } from "../netlink/addresses.ts";
 import { createVeth, deleteLink, getLink, setHairpin, setLink } from "../netlink/links.ts";
 import { addRoute } from "../netlink/routes.ts";
 import { type NetlinkCalls, NetlinkSocket } from "../netlink/socket.ts";
+import type { LowDescriptor } from "../nftables/low-descriptor.ts";
 import type { Namespaces } from "./namespaces.ts";
 import { type Sysctls, writeSysctls } from "./sysctls.ts";
 
@@ -13,6 +14,7 @@ export interface SandboxTools {
   /** Speaks for the host's namespace. */
   readonly host: NetlinkSocket;
   readonly namespaces: Namespaces;
+  readonly low: LowDescriptor;
 }
 
 export interface VethRequest {
@@ -58,7 +60,7 @@ export function sandboxOperations(tools: SandboxTools) {
     addVeth: (request: AddVethRequest) =>
       tools.namespaces.enter(request.netnsPath, (fd) => addVeth(tools, request.veth, fd)),
     configureInterface: (request: ConfigureRequest) => configureInterface(tools, request),
-    openDnsSockets: (netnsPath: string) => openDnsSockets(tools.namespaces, netnsPath),
+    openDnsSockets: (netnsPath: string) => openDnsSockets(tools, netnsPath),
     joinBridge: (request: { readonly hostLink: string; readonly bridge: string }) => joinBridge(tools, request),
     removeVeth: (hostLink: string) => removeVeth(tools, hostLink),
     removeSandbox: (request: RemoveSandboxRequest) => removeSandbox(tools, request),

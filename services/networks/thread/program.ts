@@ -3,6 +3,7 @@ import { linkOperations } from "../drivers/link-operations.ts";
 import { conntrackOperations } from "../netlink/conntrack.ts";
 import { bindNetlinkCalls, NetlinkSocket } from "../netlink/socket.ts";
 import { NftContext } from "../nftables/context.ts";
+import { LowDescriptor } from "../nftables/low-descriptor.ts";
 import { Namespaces } from "../sandbox/namespaces.ts";
 import { sandboxOperations } from "../sandbox/operations.ts";
 
@@ -14,14 +15,15 @@ function hostOperations() {
   const host = new NetlinkSocket(calls);
   const namespaces = new Namespaces();
   const nft = new NftContext();
+  const low = new LowDescriptor();
   return {
-    ...sandboxOperations({ calls, host, namespaces }),
+    ...sandboxOperations({ calls, host, namespaces, low }),
     ...linkOperations(host),
     ...conntrackOperations(calls),
     nft: (request: Parameters<NftContext["run"]>[0]) => nft.run(request),
     /** The last call: sockets that Node did not open are not closed with the thread. */
     close: (_request: undefined) => {
-      for (const owned of [nft, namespaces, host]) owned[Symbol.dispose]();
+      for (const owned of [nft, low, namespaces, host]) owned[Symbol.dispose]();
     },
   };
 }

@@ -309,6 +309,26 @@ describe("acquiring networks at the same time", () => {
     expect((await on("f")).endpoints[0]?.ipv4Address).to.equal(all[2]?.endpoints[0]?.ipv4Address);
   });
 
+  it("goes on with thousands of files open, as a container with so many published ports needs them", async () => {
+    await using lab = await networksLab();
+    const ports = [{ containerPort: 80, hostPort: 20_000 }];
+    const wide = Array.from({ length: 1_500 }, (_, i) => ({ containerPort: 20_000 + i, hostPort: 20_000 + i }));
+    await lab.networks.acquire(acquireRequest("wide", { ports: wide }), call());
+    expect((await tableOf(lab.names)).ports).to.have.length(1_500);
+    // more than the pool had ready before
+    const others = await Promise.all(
+      Array.from({ length: 8 }, (_, i) => lab.networks.acquire(acquireRequest(`c${i}`), call())),
+    );
+    for (const { netnsPath } of others) {
+      const table = ["nsenter", `--net=${netnsPath}`, "nft", "list", "table", "ip", "ctl_dns"];
+      const { stdout } = await runCommand(table[0] ?? "", table.slice(1), { signal: deadline(5_000, "list a table") });
+      expect(stdout).to.include("dport 53");
+    }
+    await lab.networks.release({ holder: "wide" }, call());
+    await lab.networks.acquire(acquireRequest("next", { ports }), call());
+    expect((await lab.hostState()).ports).to.have.length(1);
+  });
+
   it("on several networks in opposite order ends, for all", async () => {
     await using lab = await networksLab();
     for (const name of ["a", "b", "c"]) await lab.networks.createNetwork(networkRequest(name), call());
