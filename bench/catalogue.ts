@@ -20,6 +20,10 @@ export const BENCHES: Readonly<Record<string, BenchFacts>> = {
   "docker-api": { question: "How long do `docker ps` and `docker run` take, against Docker?", packages: DOCKER },
   memory: { question: "How much memory do the idle daemons hold, against dockerd and containerd?", packages: DOCKER },
   "run-commits": { question: "How many transactions that write does a `run` cost?", packages: [] },
+  network: {
+    question: "What do published ports, networks and names cost, many of them, and against Docker?",
+    packages: DOCKER,
+  },
   pull: { question: "How long does a pull of eight layers take, against Docker?", packages: DOCKER },
 };
 
