@@ -41,6 +41,7 @@ const restart: Load = async () => (await import("./commands/restart.ts")).restar
 const rm: Load = async () => (await import("./commands/rm.ts")).rm;
 const run: Load = async () => (await import("./commands/run.ts")).run;
 const start: Load = async () => (await import("./commands/start.ts")).start;
+const stats: Load = async () => (await import("./commands/stats.ts")).stats;
 const stop: Load = async () => (await import("./commands/stop.ts")).stop;
 const tag: Load = async () => (await import("./commands/image/tag.ts")).tag;
 const top: Load = async () => (await import("./commands/top.ts")).top;
@@ -82,6 +83,7 @@ export const COMMANDS: Readonly<Record<string, Load>> = {
   rmi: imageRm,
   run,
   start,
+  stats,
   stop,
   tag,
   top,
@@ -132,6 +134,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
       rm,
       run,
       start,
+      stats,
       stop,
       top,
       unpause,

@@ -46,7 +46,15 @@ const ALLOWED = {
   containers: pick(
     ContainersService,
     ...(["stopContainer", "killContainer", "updateContainer", "pauseContainer", "unpauseContainer"] as const),
-    ...(["waitContainer", "listContainers", "inspectContainer", "topContainer", "readLogs", "attach"] as const),
+    ...([
+      "waitContainer",
+      "listContainers",
+      "inspectContainer",
+      "topContainer",
+      "watchStats",
+      "readLogs",
+      "attach",
+    ] as const),
     ...(["statPath", "readArchive", "writeArchive", "listChanges", "exportContainer"] as const),
     ...(["createExec", "exec", "inspectExec", "listExecs", "signalExec", "getRuntimeInfo"] as const),
     ...(["resizeContainer", "resizeExec"] as const),

@@ -26,6 +26,7 @@ import { networkRoutes } from "./routes/networks.ts";
 import { pruneRoutes } from "./routes/prune.ts";
 import { pullRoutes } from "./routes/pull.ts";
 import { registryRoutes } from "./routes/registries.ts";
+import { statsRoutes } from "./routes/stats.ts";
 import { systemRoutes } from "./routes/system.ts";
 import { unservedRoutes } from "./routes/unserved.ts";
 import { updateRoutes } from "./routes/update.ts";
@@ -107,6 +108,7 @@ function noCompiler(): never {
 function addRoutes(app: FastifyInstance, deps: DockerApiDeps): void {
   systemRoutes(app, deps);
   containerRoutes(app, deps);
+  statsRoutes(app, deps);
   createRoutes(app, deps);
   lifecycleRoutes(app, deps);
   updateRoutes(app, deps);

@@ -93,7 +93,7 @@ async function recordLost(
   { db, onRemovable, removableSince }: ReconcileDeps,
   follow: boolean,
 ): Promise<ContainerRow> {
-  const end = { exitCode: LOST_EXIT_CODE, oomKilled: false, finishedAt: new Date() };
+  const end = { exitCode: LOST_EXIT_CODE, oomKilled: false, peakMemoryBytes: undefined, finishedAt: new Date() };
   const exit = { id: row.id, run: row.run, ...end, removableSince: removableSince(row.id) };
   const last = await db.transaction(async (tx) => {
     const ended = await recordExit(tx, exit);

@@ -34,9 +34,11 @@ import { ListedBytes } from "./service/listed-bytes.ts";
 import { exposedPortsOf, LISTING_SERVICE, listedBytes, summaryOf, withSummaries } from "./service/listing.ts";
 import { containerMessage, dueMessage, parseDue, parseGiven, type ShownExtras } from "./service/messages.ts";
 import { imageDefaults, parseSpec, parseUpdate, rewish } from "./service/spec.ts";
+import { statsCall } from "./service/stats.ts";
 import { attachCall, logsCall } from "./service/streams.ts";
 import { parseSize } from "./service/terminal-size.ts";
 import { type StartDeps, startContainer, undoStart } from "./start.ts";
+import { StatsSampler } from "./stats/sampler.ts";
 import { stopContainer } from "./stop.ts";
 import { type ContainerRow, countStates } from "./store/containers.ts";
 import { clearSandbox, clearWantStart, dueContainers } from "./store/due.ts";
@@ -218,6 +220,7 @@ function viewHandlers({ db, host, node, ends }: ContainersDeps) {
 function streamHandlers(deps: ContainersDeps) {
   const { db, feed, ends, pidfds, foreground } = deps;
   const streams = { db, root: deps.host.root, ends, pidfds, foreground, imageDefaults: deps.imageDefaults };
+  const sampler = new StatsSampler(deps);
   return {
     readLogs: (request, { signal }) => logsCall(request, streams, signal),
     attach: (requests, { signal }) => attachCall(requests, streams, signal),
@@ -225,6 +228,7 @@ function streamHandlers(deps: ContainersDeps) {
       await resizeContainer(ref, parseSize(size), streams);
       return {};
     },
+    watchStats: (request, { signal }) => statsCall(request, sampler, signal),
     watch: (request, { signal }) => watchEvents(feed, request, signal),
   } satisfies Partial<Handlers<typeof LISTING_SERVICE>>;
 }

@@ -17,7 +17,6 @@ const MISSING = [
   ["GET", "/images/search", "docker search"],
   ["GET", "/images/get", "docker save"],
   ["POST", "/images/load", "docker load"],
-  ["GET", "/containers/:id/stats", "docker stats"],
   ["GET", "/containers/:id/checkpoints", "docker checkpoint"],
   ["POST", "/containers/:id/checkpoints", "docker checkpoint"],
   ["DELETE", "/containers/:id/checkpoints/*", "docker checkpoint"],

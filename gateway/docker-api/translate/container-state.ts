@@ -43,6 +43,8 @@ export function inspectedState(container: Container) {
     Error: container.error,
     StartedAt: rfc3339Nano(container.started),
     FinishedAt: rfc3339Nano(container.finished),
+    // ours, and not in Docker's
+    ...(container.peakMemoryBytes === undefined ? {} : { PeakMemory: container.peakMemoryBytes }),
     ...(container.health === undefined ? {} : { Health: inspectedHealth(container.health) }),
   };
 }

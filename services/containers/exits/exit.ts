@@ -6,6 +6,7 @@ import type { Logger } from "../../kit/telemetry/log.ts";
 import { inSpan } from "../../kit/telemetry/trace.ts";
 import { wasOomKilled } from "../cgroups/oom.ts";
 import { containerCgroups } from "../cgroups/placement.ts";
+import { readPeakMemory } from "../cgroups/stats/read.ts";
 import { containerEvent } from "../events.ts";
 import type { ContainerHost } from "../host/host.ts";
 import type { Serial } from "../run/serial.ts";
@@ -130,22 +131,32 @@ export class ExitFollower implements AsyncDisposable {
     return known.run === run || Date.now() - finishedAt.getTime() < UNKNOWN_RUN_MS;
   }
 
-  async #hadNoMemory({ containerId }: RunExit): Promise<boolean> {
+  /** Undefined: the kernel does not say. Most have no parent of their own, and no row is read for them. */
+  async #peakMemory({ containerId }: RunExit): Promise<number | undefined> {
+    const { host } = this.#deps;
+    const usual = readPeakMemory(host.layout, containerCgroups(host.cgroupParent, containerId).payload);
+    const found = usual === "gone" ? readPeakMemory(host.layout, await this.#cgroupOf(containerId)) : usual;
+    return found === "gone" ? undefined : found;
+  }
+
+  async #cgroupOf(containerId: RunExit["containerId"]): Promise<string> {
     const { db, host } = this.#deps;
     const row = await containerById(db, containerId);
-    const { payload } = containerCgroups(host.cgroupParent, containerId, row?.spec.cgroupParent);
-    return wasOomKilled(host.layout, payload);
+    return containerCgroups(host.cgroupParent, containerId, row?.spec.cgroupParent).payload;
   }
 
   /** Undefined: it was recorded before, or its run has no row. */
   async #record(exit: RunExit): Promise<ContainerRow | undefined> {
-    const { db, log, removableSince } = this.#deps;
-    const oomKilled = exit.isOomKilled || (exit.exitCode === 137 && (await this.#hadNoMemory(exit)));
+    const { db, host, log, removableSince } = this.#deps;
+    const oomKilled =
+      exit.isOomKilled ||
+      (exit.exitCode === 137 && (await wasOomKilled(host.layout, await this.#cgroupOf(exit.containerId))));
     const record = {
       id: exit.containerId,
       run: exit.run,
       exitCode: exit.exitCode,
       oomKilled,
+      peakMemoryBytes: await this.#peakMemory(exit),
       finishedAt: exit.finishedAt,
       removableSince: removableSince(exit.containerId),
     };

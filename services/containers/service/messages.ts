@@ -90,6 +90,7 @@ export function containerMessage(row: ContainerRow, { paths, execIds = [], size,
     run: row.run,
     execIds: [...execIds],
     ...size,
+    ...(row.peak_memory_bytes === null ? {} : { peakMemoryBytes: Number(row.peak_memory_bytes) }),
     ...(health === undefined || row.run === 0 ? {} : { health: healthMessage(row, health) }),
   });
 }

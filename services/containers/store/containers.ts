@@ -45,6 +45,8 @@ export interface ContainerRow {
   readonly is_released: boolean;
   readonly is_cleaned: boolean;
   readonly summary: Buffer;
+  /** Of the last run; null: it has not ended, or the kernel did not say. */
+  readonly peak_memory_bytes: string | null;
 }
 
 export type NewContainer = Pick<
@@ -181,6 +183,7 @@ export async function recordStart(db: Db, start: StartRecord): Promise<boolean> 
     `update containers
         set state = 'running', run = $2, started_by = $3, pid = $4, start_ticks = $5, epoch = $6, runtime = $7,
             started_at = $8, finished_at = null, exit_code = null, oom_killed = false, error = '', given = $9,
+            peak_memory_bytes = null,
             has_sandbox = true, wants_start = false, wants_restart = false, restart_at = null,
             is_stopped_by_user = case when $3 <> '' then false else is_stopped_by_user end,
             restart_count = case when $3 <> '' then 0 else restart_count end,
@@ -210,6 +213,7 @@ export interface ExitRecord {
   readonly run: number;
   readonly exitCode: number;
   readonly oomKilled: boolean;
+  readonly peakMemoryBytes: number | undefined;
   readonly finishedAt: Date;
   /** With `--rm` and a client in the foreground: it goes with its end when that run began since then. */
   readonly removableSince: Date;
@@ -231,10 +235,19 @@ export async function recordExit(db: Db, exit: ExitRecord): Promise<ContainerRow
                          when auto_remove and not wants_restart
                               and (started_at >= $6 or not coalesce((spec->>'isAwaited')::boolean, false)) then 'removing'
                          else 'exited' end,
-            exit_code = $3, oom_killed = $4, finished_at = $5, pid = 0, start_ticks = 0
+            exit_code = $3, oom_killed = $4, finished_at = $5, pid = 0, start_ticks = 0,
+            peak_memory_bytes = $7
       where id = $1 and run = $2 and exists (select 1 from known)
       returning *`,
-    [exit.id, exit.run, exit.exitCode, exit.oomKilled, exit.finishedAt, exit.removableSince],
+    [
+      exit.id,
+      exit.run,
+      exit.exitCode,
+      exit.oomKilled,
+      exit.finishedAt,
+      exit.removableSince,
+      exit.peakMemoryBytes ?? null,
+    ],
   );
   return rows[0];
 }

@@ -74,6 +74,8 @@ export function showsCtl({ engine, docker, ok, fails, inspect }: DockerCommand):
     expect([logs.stdout, logs.stderr]).to.deep.equal(["out\n", "err\n"]);
     expect(await ok("logs", "--tail", "1", "-t", "one")).to.match(/^(\d{4}-\d\d-\d\dT[0-9:.]+Z out)?$/);
     expect(await ok("top", "one")).to.include("sleep 60");
+    const used = await ok("stats", "--no-stream", "--format", "{{.Name}} {{.PIDs}} {{.MemUsage}}", "one");
+    expect(used).to.match(/^one [12] [1-9].*iB \/ [1-9].*iB$/);
     // Docker cuts --until to whole seconds, so what happened in this one is shown from the next one on
     const range = ["--since", "10m", "--until", "0s"];
     await eventually(async () => {
