@@ -53,10 +53,12 @@ const EXCEPTIONS: Readonly<Record<string, DockerAnswer>> = {
   CONTAINER_BEING_REMOVED: { message: (_, subject) => `removal of container ${subject} is already in progress` },
   CONTAINER_NOT_RUNNING: { message: (_, subject) => `container ${subject} is not running` },
   CONTAINER_PAUSED: {
-    message: (error, subject) =>
-      error.what.startsWith("pause")
+    message: (error, subject) => {
+      if (error.what.startsWith("start")) return "cannot start a paused container, try unpause instead";
+      return error.what.startsWith("pause")
         ? `Container ${subject} is already paused`
-        : `Container ${subject} is paused, unpause the container before exec`,
+        : `Container ${subject} is paused, unpause the container before exec`;
+    },
   },
   CONTAINER_NOT_PAUSED: { message: (_, subject) => `Container ${subject} is not paused` },
   NO_COMMAND: { status: 400, message: () => "no command specified" },

@@ -1,3 +1,4 @@
+import { ContainerState } from "#proto/ctl/containers/v1/containers.ts";
 import { CtlError } from "../../services/kit/errors.ts";
 import type { OperationKind, Step } from "./operation.ts";
 import {
@@ -19,6 +20,7 @@ const readContainer: Step<StartState> = {
       { signal },
     );
     if (container?.spec === undefined) throw gone(state.subject);
+    if (container.state === ContainerState.PAUSED) throw paused(container.name);
     state.spec = { ...container.spec, image: container.imageId };
     state.name = container.name;
     state.earlierMounts = container.mounts;
@@ -30,6 +32,15 @@ function gone(id: string): CtlError {
     reason: "CONTAINER_NOT_FOUND",
     what: `start container ${id.slice(0, 12)}`,
     why: "it was removed meanwhile",
+  });
+}
+
+function paused(name: string): CtlError {
+  return new CtlError("FAILED_PRECONDITION", {
+    reason: "CONTAINER_PAUSED",
+    what: `start container ${name}`,
+    why: "it is paused",
+    fix: `ctl unpause ${name}`,
   });
 }
 

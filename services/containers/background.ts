@@ -8,8 +8,10 @@ import type { Restarts } from "./exits/restarts.ts";
 import type { HealthMonitors } from "./health/monitors.ts";
 import { rotateForEver } from "./logs/rotations.ts";
 import type { Shipments } from "./logs/shipping/shipments.ts";
+import { resume } from "./pause.ts";
 import { noSuspicions, type ReconcileDeps, reconcile, reconcileBoot } from "./reconcile.ts";
 import type { Removals } from "./remove.ts";
+import { endOverdueRestarts } from "./restart.ts";
 import { trimExecs } from "./store/execs.ts";
 
 export interface BackgroundDeps extends ReconcileDeps {
@@ -50,6 +52,11 @@ function rounds(deps: BackgroundDeps): (signal: AbortSignal) => Promise<void> {
       await deps.removals.resume(deps.node);
       await deps.detached.resume();
       await reconcile(deps, suspicions);
+      await endOverdueRestarts(deps.node, {
+        ...deps,
+        pidfds: deps.host.pidfds,
+        resume: (row) => resume(deps.db, deps.host, row, signal),
+      });
       await trimEvents(deps.db, EVENTS_KEPT);
       await trimSteps(deps.db);
       await trimExecs(deps.db);

@@ -1,14 +1,16 @@
 import { raceSignal } from "../kit/deadlines.ts";
 import { CtlError } from "../kit/errors.ts";
 import { recordEvent } from "../kit/outbox.ts";
+import { attribute } from "../kit/telemetry/attributes.ts";
+import type { Logger } from "../kit/telemetry/log.ts";
 import { containerEvent } from "./events.ts";
 import { containerNotFound, findContainer } from "./find.ts";
 import { notRunning } from "./kill.ts";
 import { isUp } from "./lifecycle.ts";
 import { parseSignal } from "./spec/signals.ts";
-import { endProcess, type StopDeps, type StopWish, stopTimeoutMs } from "./stop.ts";
+import { endProcess, endsWithinMs, openProcess, type StopDeps, type StopWish, stopTimeoutMs } from "./stop.ts";
 import { type ContainerRow, containerById } from "./store/containers.ts";
-import { wantRestart } from "./store/restarts.ts";
+import { overdueRestarts, wantRestart } from "./store/restarts.ts";
 
 /**
  * Ends a running container's run and answers when the next one runs, in the same sandbox and with the same mounts. The
@@ -25,9 +27,11 @@ export async function restartContainer(
 ): Promise<string> {
   const row = await findContainer(deps.db, reference);
   const number = parseSignal(wish.signal || row.spec.stopSignal || defaultSignal(row) || "TERM");
-  if (!isUp(row.state) || !(await wantRestart(deps.db, row.id, row.run))) throw notRunning(row.name);
+  const timeoutMs = stopTimeoutMs(row, wish);
+  const isWanted = isUp(row.state) && (await wantRestart(deps.db, row.id, row.run, endsWithinMs(timeoutMs)));
+  if (!isWanted) throw notRunning(row.name);
   if (row.state === "paused") await deps.resume(row);
-  await endProcess(row, number, stopTimeoutMs(row, wish), deps, signal);
+  await endProcess(row, number, timeoutMs, deps, signal);
   const what = `restart container ${row.name}`;
   await raceSignal(
     deps.feed.until(() => nextRun(row, deps), signal, what),
@@ -37,6 +41,24 @@ export async function restartContainer(
   await deps.db.transaction((tx) => recordEvent(tx, deps.db.schema, containerEvent("restart", row)));
   return row.id;
 }
+
+/**
+ * Ends those that their restart was to end: the service that did it, or its caller, died in between. What follows an end
+ * does the rest.
+ */
+export async function endOverdueRestarts(
+  node: string,
+  deps: Pick<StopDeps, "db" | "pidfds" | "resume"> & { readonly log: Logger },
+): Promise<void> {
+  for (const row of await overdueRestarts(deps.db, node)) {
+    if (row.state === "paused") await deps.resume(row);
+    using handle = await openProcess(row, deps.pidfds);
+    handle?.signal(SIGKILL);
+    deps.log.warn({ [attribute.containerId]: row.id }, "restart that was left half-way carried out");
+  }
+}
+
+const SIGKILL = 9;
 
 /** True when it runs again; undefined while it is on its way. */
 async function nextRun(before: ContainerRow, { db }: StopDeps): Promise<true | undefined> {

@@ -61,6 +61,11 @@ export function stopTimeoutMs(row: ContainerRow, wish: StopWish): number | undef
   return timeoutS < 0 ? undefined : timeoutS * 1_000;
 }
 
+/** When a process that is ended with that timeout is gone, or whoever sees to it is. Undefined: nobody can say. */
+export function endsWithinMs(timeoutMs: number | undefined): number | undefined {
+  return timeoutMs === undefined ? undefined : timeoutMs + KILL_TIMEOUT_MS;
+}
+
 /** Ends a container's first process: with the signal, and if it does not end in time, with KILL. */
 export async function endProcess(
   row: ContainerRow,

@@ -298,6 +298,7 @@ describe("a container's life", () => {
     await engine.ok("pause", "box-d");
     expect(await engine.fails(1, "rm", "box-d")).to.match(/paused/);
     expect(await engine.fails(1, "pause", "box-d")).to.match(/paused/);
+    expect(await engine.fails(1, "start", "box-d")).to.match(/paused/);
   });
 
   async function ready(name: string): Promise<void> {

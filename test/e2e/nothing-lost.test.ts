@@ -1,6 +1,7 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
+import pg from "pg";
 import { deadline } from "../../services/kit/deadlines.ts";
 import { runInterrupted, VICTIMS } from "../chaos/interrupted-runs.ts";
 import type { DaemonProcess } from "../lab/daemon.ts";
@@ -114,6 +115,27 @@ describe("nothing is lost", function () {
     expect(await engine.ok("run", "--rm", "busybox", "echo", "well")).to.equal("well");
   });
 
+  for (const victim of ["gateway", "containers"] as const) {
+    it(`of a restart whose ${victim} was killed before the program gave way: it comes, and a stop is a stop`, async () => {
+      const ignores = "trap '' TERM; echo up; exec sleep 1000";
+      for (const name of ["stopped", "restarted"]) {
+        await engine.ok("run", "-d", "--name", name, "--stop-timeout", "1", "busybox", "sh", "-c", ignores);
+        await untilLogs(name, "up");
+      }
+      await using stopped = engine.start("restart", "-t", "60", "stopped");
+      await using restarted = engine.start("restart", "-t", "15", "restarted");
+      await eventually(async () => (await wanted()) === 2, 10_000);
+      await engine.daemon.kill(victim);
+      if (victim === "gateway") await engine.daemon.start();
+      await answers();
+      expect([await stopped.exitCode(60_000), await restarted.exitCode(60_000)]).to.deep.equal([1, 1]);
+      await engine.ok("stop", "-t", "0", "stopped");
+      expect(await engine.inspect("stopped", "State.Status")).to.equal("exited");
+      await untilLogs("restarted", "up\nup", 75_000);
+      expect(await engine.inspect("stopped", "State.Status")).to.equal("exited");
+    });
+  }
+
   it("and nothing is left, whichever process is killed in the middle of a run", async function () {
     this.timeout(180_000);
     const signal = deadline(170_000, "interrupt runs");
@@ -129,6 +151,29 @@ describe("nothing is lost", function () {
       const response = await fetch(`http://127.0.0.1:8080${path}`, { signal: AbortSignal.timeout(2_000) });
       return (await response.text()) !== "";
     }, 10_000);
+  }
+
+  async function untilLogs(name: string, text: string, timeoutMs = 10_000): Promise<void> {
+    await eventually(async () => (await engine.ok("logs", name)) === text, timeoutMs);
+  }
+
+  /** How many containers are to be restarted. */
+  async function wanted(): Promise<number> {
+    const client = new pg.Client({
+      host: join(engine.daemon.run, "postgres"),
+      port: 5432,
+      user: "ctl",
+      database: "ctl",
+    });
+    await client.connect();
+    try {
+      const { rows } = await client.query<{ n: number }>(
+        "select count(*)::int as n from containers.containers where wants_restart",
+      );
+      return rows[0]?.n ?? 0;
+    } finally {
+      await client.end();
+    }
   }
 
   async function answers(): Promise<void> {

@@ -5,7 +5,7 @@ import { attribute } from "../../kit/telemetry/attributes.ts";
 import type { Logger } from "../../kit/telemetry/log.ts";
 import { containerEvent } from "../events.ts";
 import { parseSignal } from "../spec/signals.ts";
-import { endProcess, type StopDeps, stopTimeoutMs } from "../stop.ts";
+import { endProcess, endsWithinMs, type StopDeps, stopTimeoutMs } from "../stop.ts";
 import { type ContainerRow, containerById, markStoppedByUser } from "../store/containers.ts";
 import {
   healthRestarts,
@@ -59,8 +59,9 @@ async function act(run: MonitoredRun, health: Health, deps: FindingsDeps, signal
 
 /** The wish is in the row before anything ends; the next run follows in the same sandbox, after a growing wait. */
 async function restart(row: ContainerRow, health: Health, deps: FindingsDeps, signal: AbortSignal): Promise<void> {
+  const endsInMs = endsWithinMs(stopTimeoutMs(row, OWN_STOP));
   const isWanted = await deps.db.transaction(async (tx) => {
-    if (!(await wantRestart(tx, row.id, row.run))) return false;
+    if (!(await wantRestart(tx, row.id, row.run, endsInMs))) return false;
     const delayMs = healthRestartDelayMs(await healthRestarts(tx, row.id));
     await recordHealthRestart(tx, row.id, delayMs, consequenceText("restart", health, delayMs));
     return true;
@@ -68,9 +69,12 @@ async function restart(row: ContainerRow, health: Health, deps: FindingsDeps, si
   if (isWanted) await end(row, true, deps, signal);
 }
 
+/** As the container itself says. */
+const OWN_STOP = { timeoutS: undefined, signal: "" };
+
 async function end(row: ContainerRow, isAsked: boolean, deps: FindingsDeps, signal: AbortSignal): Promise<void> {
   const ends = AbortSignal.any([signal, deadline(END_MS, `end container ${row.name}`)]);
   const number = isAsked ? parseSignal(row.spec.stopSignal || deps.defaultSignal(row) || "TERM") : SIGKILL;
-  const timeoutMs = isAsked ? stopTimeoutMs(row, { timeoutS: undefined, signal: "" }) : 0;
+  const timeoutMs = isAsked ? stopTimeoutMs(row, OWN_STOP) : 0;
   await endProcess(row, number, timeoutMs, deps, ends);
 }

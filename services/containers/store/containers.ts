@@ -252,9 +252,11 @@ export async function recordExit(db: Db, exit: ExitRecord): Promise<ContainerRow
   return rows[0];
 }
 
+/** The last word of a person: also a restart that is under way, or was left half-way, does not come any more. */
 export async function markStoppedByUser(db: Db, id: string): Promise<void> {
   await db.query(
-    "update containers set is_stopped_by_user = true, wants_start = false where id = $1 and not is_stopped_by_user",
+    `update containers set is_stopped_by_user = true, wants_start = false, wants_restart = false
+      where id = $1 and (not is_stopped_by_user or wants_restart)`,
     [id],
   );
 }

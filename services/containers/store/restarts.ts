@@ -12,14 +12,25 @@ export async function recordRestarting(db: Db, id: string, run: number, delayMs:
   );
 }
 
-/** False: it does not run (any more). */
-export async function wantRestart(db: Db, id: string, run: number): Promise<boolean> {
+/** `endsWithinMs`: what its process has to end; undefined: for ever. False: it does not run (any more). */
+export async function wantRestart(db: Db, id: string, run: number, endsWithinMs: number | undefined): Promise<boolean> {
   const { rowCount } = await db.query(
-    `update containers set wants_restart = true
+    `update containers
+        set wants_restart = true, restart_by = clock_timestamp() + $3::float8 * interval '1 millisecond'
       where id = $1 and run = $2 and state in ('running', 'paused')`,
-    [id, run],
+    [id, run, endsWithinMs ?? null],
   );
   return rowCount === 1;
+}
+
+/** Those that are to be restarted and should have ended by now: whoever saw to that is gone. */
+export async function overdueRestarts(db: Db, node: string): Promise<ContainerRow[]> {
+  const { rows } = await db.query<ContainerRow>(
+    `select * from containers
+      where node = $1 and wants_restart and state in ('running', 'paused') and restart_by < clock_timestamp()`,
+    [node],
+  );
+  return rows;
 }
 
 /**

@@ -26,7 +26,8 @@ export interface Operation {
   readonly plan: (box: Box, random: Random) => Step;
 }
 
-const MISSING: Answer = { exitCode: 1, stderr: /no such container/i };
+const MISSING_WORDS = /no such container/i;
+const MISSING: Answer = { exitCode: 1, stderr: MISSING_WORDS };
 const NOT_RUNNING: Answer = { exitCode: 1, stderr: /not running/i };
 
 const isThere = (box: Box) => box.state !== "absent";
@@ -46,7 +47,7 @@ function on(
     fits,
     plan: (box, random) => {
       const step = plan(box, random);
-      return isThere(box) ? step : { args: step.args, answer: { ...MISSING, exitCode: 1 }, after: box };
+      return isThere(box) ? step : { args: step.args, answer: MISSING, after: box };
     },
   };
 }
@@ -189,12 +190,18 @@ const REMOVE = on("rm", 2, isDown, (box) => {
   return { args, answer: { exitCode: 0, stdout: `${box.name}\n` }, after: absentBox(box.slot) };
 });
 
-const REMOVE_FORCE = on("rm -f", 3, isThere, (box) => ({
-  args: ["rm", "-f", "-v", box.name],
-  answer: { exitCode: 0, stdout: `${box.name}\n` },
-  after: absentBox(box.slot),
-  between: [{ ...box, state: "running" }, ended(box, 137)],
-}));
+const REMOVE_FORCE: Operation = {
+  name: "rm -f",
+  weight: 3,
+  fits: isThere,
+  plan: (box) => {
+    const args = ["rm", "-f", "-v", box.name];
+    // as with Docker's CLI: what is not there is no failure of a removal by force
+    if (!isThere(box)) return { args, answer: { exitCode: 0, stderr: MISSING_WORDS }, after: box };
+    const answer = { exitCode: 0, stdout: `${box.name}\n` };
+    return { args, answer, after: absentBox(box.slot), between: [{ ...box, state: "running" }, ended(box, 137)] };
+  },
+};
 
 /** Nothing to do with the container: a run in the foreground, whole in its output and its exit code. */
 const RUN_REMOVED: Operation = {
