@@ -13,9 +13,9 @@ export const exitCode = {
   brokenPipe: 141,
 } as const;
 
-/** A filter's value and the name of a new thing are the daemon's to judge; Docker's exit code for what it refuses is 1. */
+/** A filter's value, the options for ps and the name of a new thing are the daemon's to judge; Docker's exit code for what it refuses is 1. */
 const FLAG_REASONS =
-  /^(?!FILTER_VALUE_INVALID|(CONTAINER|NETWORK|VOLUME)_NAME_INVALID)(FLAG_|FLAGS_|FILE_UNREADABLE|CIDFILE_EXISTS|INPUT_NOT_TERMINAL|[A-Z_]+_INVALID$)/;
+  /^(?!FILTER_VALUE_INVALID|PS_OPTIONS_INVALID|(CONTAINER|NETWORK|VOLUME)_NAME_INVALID)(FLAG_|FLAGS_|FILE_UNREADABLE|CIDFILE_EXISTS|INPUT_NOT_TERMINAL|[A-Z_]+_INVALID$)/;
 
 /** What execve(2) answers with ENOENT: the program, or what executes it. */
 const NOT_FOUND = ["COMMAND_NOT_FOUND", "COMMAND_INTERPRETER_MISSING", "COMMAND_LOADER_MISSING", "COMMAND_HAS_CRLF"];
