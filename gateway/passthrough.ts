@@ -113,7 +113,7 @@ function forwardUnary(
 ): void {
   const span = hopSpan(path, call.metadata);
   const options = { deadline: call.getDeadline() };
-  const metadata = onward(call.metadata, span);
+  const metadata = onward(call, span);
   const out = channel.client.makeUnaryRequest(path, same, same, call.request, metadata, options, (error, response) => {
     span.end(error ?? undefined);
     answer(error, response);
@@ -124,14 +124,7 @@ function forwardUnary(
 function forwardServerStream(path: string, call: ServerWritableStream<Buffer, Buffer>, channel: Channel): void {
   const span = hopSpan(path, call.metadata);
   const options = { deadline: call.getDeadline() };
-  const out = channel.client.makeServerStreamRequest(
-    path,
-    same,
-    same,
-    call.request,
-    onward(call.metadata, span),
-    options,
-  );
+  const out = channel.client.makeServerStreamRequest(path, same, same, call.request, onward(call, span), options);
   pipeResponses(out, call, span);
   call.on("cancelled", () => out.cancel());
 }
@@ -139,7 +132,7 @@ function forwardServerStream(path: string, call: ServerWritableStream<Buffer, Bu
 function forwardBidirectional(path: string, call: ServerDuplexStream<Buffer, Buffer>, channel: Channel): void {
   const span = hopSpan(path, call.metadata);
   const options = { deadline: call.getDeadline() };
-  const out = channel.client.makeBidiStreamRequest(path, same, same, onward(call.metadata, span), options);
+  const out = channel.client.makeBidiStreamRequest(path, same, same, onward(call, span), options);
   pipeResponses(out, call, span);
   call.on("cancelled", () => out.cancel());
   pipeRequests(call, out);
@@ -180,6 +173,11 @@ function pipeResponses(
   });
 }
 
+type AnyCall =
+  | ServerUnaryCall<Buffer, Buffer>
+  | ServerWritableStream<Buffer, Buffer>
+  | ServerDuplexStream<Buffer, Buffer>;
+
 function hopSpan(path: string, metadata: Metadata): OpenSpan {
   const headers: Record<string, string> = {};
   for (const key of ["traceparent", "tracestate"]) {
@@ -191,8 +189,10 @@ function hopSpan(path: string, metadata: Metadata): OpenSpan {
   );
 }
 
-function onward(metadata: Metadata, span: OpenSpan): Metadata {
-  const copy = metadata.clone();
+/** Who calls is what the kernel says (access/peer.ts), never what the client's own metadata says. */
+function onward(call: AnyCall, span: OpenSpan): Metadata {
+  const copy = call.metadata.clone();
+  copy.set("ctl-actor", call.getPeer());
   copy.setOptions({ waitForReady: true });
   for (const [key, value] of Object.entries(span.headers)) copy.set(key, value);
   return copy;

@@ -4,7 +4,7 @@ import type { Database } from "../services/kit/database.ts";
 import { implement } from "../services/kit/grpc/handlers.ts";
 import { createServer } from "../services/kit/grpc/server.ts";
 import type { Logger } from "../services/kit/telemetry/log.ts";
-import { peerReader } from "./access/peer.ts";
+import { named, peerReader } from "./access/peer.ts";
 import type { ExitFollower } from "./after-exit.ts";
 import type { Connections } from "./clients.ts";
 import { createDockerApi } from "./docker-api/server.ts";
@@ -42,7 +42,7 @@ export async function serveGateway(settings: GatewaySettings): Promise<AsyncDisp
   const docker = createDockerApi({ ...connections.clients, engine, log, version: CTL_VERSION });
   const peerOf = peerReader();
   const listener = await listenForBoth(settings.socket, settings.group, {
-    grpc: (socket) => injector.injectConnection(socket),
+    grpc: (socket) => injector.injectConnection(named(socket, peerOf(socket))),
     http: (socket) => docker.handleConnection(socket, peerOf(socket)),
   });
   health.setServing(true);

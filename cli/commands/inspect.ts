@@ -19,7 +19,7 @@ const PATHS: Readonly<Record<Kind, (ref: string, size: boolean) => string>> = {
   exec: (ref) => `${API}/exec/${encodeURIComponent(ref)}/json`,
   image: (ref) => `${API}/images/${ref.split("/").map(encodeURIComponent).join("/")}/json`,
   network: (ref) => `${API}/networks/${encodeURIComponent(ref)}`,
-  volume: (ref) => `${API}/volumes/${encodeURIComponent(ref)}`,
+  volume: (ref) => `${API}/volumes/${encodeURIComponent(ref)}?usage=1`,
 };
 const KINDS = ["container", "image", "network", "volume"] as const satisfies readonly Kind[];
 

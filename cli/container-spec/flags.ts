@@ -91,7 +91,7 @@ const storage = {
   "read-only": toggle({ help: "Nothing may be written but to its mounts" }),
   "shm-size": parsed({ value: "bytes", help: "Size of /dev/shm" }, parseSize),
   tmpfs: parsedList({ help: "A tmpfs: /run or /run:size=64m" }, parseTmpfs),
-  volume: list({ short: "v", help: "A bind mount or volume: /here:/there[:ro], NAME:/there" }),
+  volume: list({ short: "v", help: "A bind mount or volume: /here:/there[:ro], NAME:/there[:uid=1000,gid=1000]" }),
   "volume-driver": text({ help: "Driver of the volumes that -v makes" }),
   "volumes-from": list({ help: "Mount what another container mounts, CONTAINER[:ro]" }),
 };

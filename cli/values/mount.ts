@@ -20,6 +20,9 @@ export interface Mount {
   readonly subpath: string;
   /** Bind: `disabled`, `writable`, `readonly`; empty is Docker's `enabled`. */
   readonly recursive: string;
+  /** Volume: whom it belongs to while it is empty. */
+  readonly uid: number | undefined;
+  readonly gid: number | undefined;
 }
 
 const EMPTY = {
@@ -34,6 +37,8 @@ const EMPTY = {
   tmpfsOptions: [],
   subpath: "",
   recursive: "",
+  uid: undefined,
+  gid: undefined,
 };
 
 const PROPAGATIONS = ["private", "rprivate", "shared", "rshared", "slave", "rslave"];
@@ -46,6 +51,9 @@ const MODES: Readonly<Record<string, readonly string[]>> = {
   consistency: ["consistent", "cached", "delegated", "default"],
   propagation: PROPAGATIONS,
 };
+const OWNER = /^(uid|gid)=(.*)$/s;
+/** (uid_t)-1 is no user. */
+const MAX_ID = 2 ** 32 - 2;
 const VOLUME_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 
 /**
@@ -109,6 +117,8 @@ function checkModes(options: string, given: string): void {
 function applyOption(mount: Mount, option: string, given: string): Mount {
   if (option === "ro") return { ...mount, readOnly: true };
   if (option === "nocopy" && mount.type === "volume") return { ...mount, noCopy: true };
+  const [, key = "", id = ""] = OWNER.exec(option) ?? [];
+  if (key !== "" && mount.type === "volume") return { ...mount, [key]: ownerId(id, given) };
   if (PROPAGATIONS.includes(option) && mount.type === "bind") return { ...mount, propagation: option };
   const isKnown =
     ["", "rw"].includes(option) || MODES["label"]?.includes(option) || MODES["consistency"]?.includes(option);
@@ -120,8 +130,13 @@ function invalidMode(mode: string, given: string) {
   return refuse(
     given,
     `invalid mode: ${mode}`,
-    "ro, rw, nocopy (volumes), or for a host path shared, slave, private …",
+    "ro, rw, for a volume nocopy, uid=1000, gid=1000, or for a host path shared, slave, private …",
   );
+}
+
+function ownerId(text: string, given: string): number {
+  if (/^\d{1,10}$/.test(text) && Number(text) <= MAX_ID) return Number(text);
+  throw refuse(given, `"${text}" is no number of a user or group`, "uid=1000,gid=1000: names are the container's");
 }
 
 function checkTarget(target: string, given: string): string {
@@ -225,6 +240,9 @@ function applyTypedField(mount: Mount, key: string, value: string, given: string
       return { ...mount, subpath: value };
     case "volume-nocopy":
       return { ...mount, noCopy: flag(key, value, given) };
+    case "volume-uid":
+    case "volume-gid":
+      return { ...mount, [name ?? ""]: ownerId(value, given) };
     case "volume-driver":
       return { ...mount, driver: value };
     case "volume-opt":

@@ -21,6 +21,11 @@ export function peerReader(): PeerReader {
   };
 }
 
+/** Gives a unix socket its peer for an address, so that gRPC's `getPeer` says who called: it has none of its own. */
+export function named(socket: Socket, peer: string): Socket {
+  return Object.defineProperty(socket, "remoteAddress", { value: peer });
+}
+
 /** Node has no public way to a socket's descriptor; its handle has had this property since the beginning. */
 function descriptorOf(socket: Socket): number | undefined {
   const handle: unknown = Reflect.get(socket, "_handle");

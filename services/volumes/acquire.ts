@@ -1,8 +1,9 @@
 import { attachAll } from "./attachment.ts";
 import { isFillable } from "./copy-up/fillable.ts";
 import type { Deps } from "./deps.ts";
-import { driverNamed } from "./drivers/driver.ts";
+import { driverNamed, type Restriction } from "./drivers/driver.ts";
 import { readySource } from "./mounts/bind.ts";
+import { giveOwner, keptOwner } from "./mounts/give-owner.ts";
 import type { BindMount, Mount, TmpfsMount, VolumeMount } from "./mounts/mount.ts";
 import { acquireReferences, type Holder } from "./references.ts";
 import type { Reference } from "./store.ts";
@@ -16,6 +17,8 @@ export interface ResolvedVolume {
   readonly source: string;
   readonly target: string;
   readonly isReadOnly: boolean;
+  /** Beside `ro`. */
+  readonly restrictions: readonly Restriction[];
   readonly needsCopyUp: boolean;
   /** The part of the content that is mounted; empty: all. It is opened where it is mounted, safely, not looked for here. */
   readonly subpath: string;
@@ -55,9 +58,17 @@ export async function acquire(
     deps,
     signal,
   );
+  for (const reference of references.values()) await giveOwner(reference, deps);
   const resolved: ResolvedMount[] = [];
   for (const mount of mounts) {
-    resolved.push(mount.kind === "volume" ? await resolve(mount, references.get(mount.target), deps) : mount);
+    if (mount.kind !== "volume") {
+      resolved.push(mount);
+      continue;
+    }
+    const reference = referenceOf(mount, references);
+    resolved.push(await resolve(mount, reference, deps));
+    const kept = await keptOwner(mount.owner, reference, deps);
+    if (kept !== undefined) warnings.push(kept);
   }
   return { mounts: resolved, warnings };
 }
@@ -71,21 +82,28 @@ async function readySources(binds: readonly BindMount[], signal: AbortSignal): P
   return warnings;
 }
 
+function referenceOf({ target }: VolumeMount, references: ReadonlyMap<string, Reference>): Reference {
+  const reference = references.get(target);
+  if (reference === undefined) throw new Error(`no reference was made for ${target}`);
+  return reference;
+}
+
 async function resolve(
   mount: VolumeMount,
-  reference: Reference | undefined,
+  { volume, wantsCopyUp }: Reference,
   { drivers }: Deps,
 ): Promise<ResolvedVolume> {
-  if (reference === undefined) throw new Error(`no reference was made for ${mount.target}`);
-  const { volume, wantsCopyUp } = reference;
-  const source = driverNamed(drivers, volume.driver).mountpoint(volume);
+  const driver = driverNamed(drivers, volume.driver);
+  const source = driver.mountpoint(volume);
+  const restrictions = driver.restrictions(volume);
   return {
     kind: "volume",
     name: volume.name,
     driver: volume.driver,
     source,
     target: mount.target,
-    isReadOnly: mount.isReadOnly,
+    isReadOnly: mount.isReadOnly || restrictions.includes("ro"),
+    restrictions: restrictions.filter((word) => word !== "ro"),
     subpath: mount.subpath,
     needsCopyUp: wantsCopyUp && (volume.staged !== undefined || (await isFillable(source))),
   };

@@ -25,10 +25,10 @@ export interface CopyUpRequest extends Holder {
  * COPY_TOO_DEEP, RESOURCE_EXHAUSTED VOLUME_FULL.
  */
 export async function copyUp(request: CopyUpRequest, deps: Deps, signal: AbortSignal): Promise<{ changed: boolean }> {
-  const { volume, wantsCopyUp } = await acquiredVolume(request, deps);
+  const { volume, wantsCopyUp, owner } = await acquiredVolume(request, deps);
   if (!wantsCopyUp) return { changed: false };
   using source = openSource(request);
-  const changed = source !== undefined && (await fill(volume, source.fd, deps, signal));
+  const changed = source !== undefined && (await fill(volume, { source: source.fd, owner }, deps, signal));
   await settleCopyUp(deps.db, request.holder, volume.id);
   return { changed };
 }

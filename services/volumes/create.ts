@@ -15,6 +15,8 @@ export interface CreateRequest {
   readonly driver: string | undefined;
   readonly options: StringMap;
   readonly labels: StringMap;
+  /** As `Volume.createdBy` has it. */
+  readonly createdBy: string;
 }
 
 /**
@@ -40,7 +42,7 @@ async function insertOne(tx: Db, node: string, request: CreateRequest): Promise<
     driver: request.driver ?? DEFAULT_DRIVER,
     isAnonymous: request.name === undefined,
   };
-  const [volume] = await insertVolumes(tx, node, [wanted], undefined);
+  const [volume] = await insertVolumes(tx, node, [wanted], { name: request.createdBy });
   if (volume !== undefined) await recordCreated(tx, volume);
   return volume;
 }

@@ -3,6 +3,7 @@ import { checkSameVolume, recordCreated } from "./create.ts";
 import type { Deps } from "./deps.ts";
 import { DEFAULT_DRIVER, driverNamed } from "./drivers/driver.ts";
 import type { VolumeMount } from "./mounts/mount.ts";
+import type { Holder } from "./references.ts";
 import { adoptVolumes, insertVolumes, keepVolumes, type NewVolume } from "./store.ts";
 import { randomVolumeName, type Volume, volumeVanishes } from "./volume.ts";
 
@@ -22,7 +23,7 @@ const ATTEMPTS = 5;
 export async function obtainVolumes(
   tx: Db,
   mounts: readonly VolumeMount[],
-  operation: string,
+  { operation, holder }: Holder,
   { node, drivers }: Pick<Deps, "node" | "drivers">,
 ): Promise<Obtained[]> {
   const wanted = mounts.map((mount) => ({ mount, volume: wantedVolume(mount) }));
@@ -35,7 +36,8 @@ export async function obtainVolumes(
     if (named.length > 0) remember(kept, await keepVolumes(tx, node, named));
     const absent = distinct(missing.filter(({ name }) => !kept.has(name)));
     for (const { driver, options } of absent) driverNamed(drivers, driver).checkOptions(options);
-    if (absent.length > 0) remember(made, await insertVolumes(tx, node, absent, operation));
+    if (absent.length > 0)
+      remember(made, await insertVolumes(tx, node, absent, { operation, name: `container:${holder}` }));
   }
   for (const volume of made.values()) await recordCreated(tx, volume);
   const others = [...kept.values()].filter(({ madeBy }) => madeBy !== undefined && madeBy !== operation);

@@ -79,7 +79,7 @@ async function adoptDirectory(
   const isAnonymous = looksAnonymous(name);
   await db.transaction(async (tx) => {
     const lost = { name, driver: DEFAULT_DRIVER, options: {}, labels: {}, isAnonymous };
-    const [volume] = await insertVolumes(tx, node, [lost], undefined);
+    const [volume] = await insertVolumes(tx, node, [lost], { name: "host" });
     if (volume === undefined) return;
     if ((await contentsOf(directories, { name })).length === 0) throw new Error("its directory went meanwhile");
     await recordCreated(tx, volume);

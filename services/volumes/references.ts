@@ -66,12 +66,13 @@ function isHeld(mount: VolumeMount, held: Reference | undefined): boolean {
 
 async function refer(tx: Db, owner: Holder, mounts: readonly VolumeMount[], deps: Deps): Promise<void> {
   const references: NewReference[] = [];
-  for (const { mount, volume, isNew } of await obtainVolumes(tx, mounts, owner.operation, deps)) {
+  for (const { mount, volume, isNew } of await obtainVolumes(tx, mounts, owner, deps)) {
     const mayBeFilled = isNew || (await isFillable(driverNamed(deps.drivers, volume.driver).mountpoint(volume)));
     references.push({
       target: mount.target,
       volumeId: volume.id,
       wantsCopyUp: !mount.noCopy && (mayBeFilled || volume.staged !== undefined),
+      owner: mayBeFilled ? mount.owner : undefined,
     });
     await recordEvent(tx, SCHEMA, mounted(owner.holder, volume, mount));
   }

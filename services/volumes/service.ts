@@ -16,7 +16,7 @@ import { parseMounts } from "./mounts/mount.ts";
 import { pruneVolumes } from "./prune.ts";
 import { release, undoAcquire } from "./references.ts";
 import { remove } from "./remove.ts";
-import { holderFrom, mountFrom, mountMessage, volumeMessage } from "./service/messages.ts";
+import { holderFrom, makerOf, mountFrom, mountMessage, volumeMessage } from "./service/messages.ts";
 import { sizeBytesOf } from "./size.ts";
 import { parseVolumeName } from "./volume.ts";
 
@@ -26,12 +26,13 @@ const WEIGHED_AT_ONCE = 4;
 /** The surface: a request becomes narrow types, an operation does the work, its result becomes the answer. */
 export function volumesService(deps: Deps, feed: EventFeed): BoundService {
   const handlers: Handlers<typeof VolumesService> = {
-    createVolume: async ({ name, driver, options, labels }) => {
+    createVolume: async ({ name, driver, options, labels }, { actor }) => {
       const request = {
         name: unlessEmpty(name, parseVolumeName),
         driver: unlessEmpty(driver, String),
         options,
         labels,
+        createdBy: makerOf(actor),
       };
       return { volume: volumeMessage(await createVolume(request, deps), deps.drivers) };
     },
@@ -41,10 +42,13 @@ export function volumesService(deps: Deps, feed: EventFeed): BoundService {
       const sizes = request.withSize
         ? await inParallel(items, (volume, s) => sizeBytesOf(volume, deps.drivers, s), signal, WEIGHED_AT_ONCE)
         : [];
-      const volumes = items.map((volume, index) => volumeMessage(volume, deps.drivers, sizes[index]));
+      const volumes = items.map((volume, index) => volumeMessage(volume, deps.drivers, { sizeBytes: sizes[index] }));
       return { volumes, nextPageToken };
     },
-    inspectVolume: async ({ ref }) => ({ volume: volumeMessage(await inspect(ref, deps), deps.drivers) }),
+    inspectVolume: async ({ ref, withSize }, { signal }) => {
+      const { volume, ...more } = await inspect({ name: ref, withSize }, deps, signal);
+      return { volume: volumeMessage(volume, deps.drivers, more) };
+    },
     removeVolume: async ({ ref, force }) => remove({ name: ref, force }, deps),
     pruneVolumes: async ({ filters, all, dryRun, withoutHolders }, { signal }) => {
       const { removed, reclaimedBytes } = await pruneVolumes(

@@ -1,6 +1,6 @@
 import type { Db } from "../kit/database.ts";
 import type { LabelFilter } from "../kit/filters.ts";
-import type { StringMap, Volume, VolumeName } from "./volume.ts";
+import type { Owner, StringMap, Volume, VolumeName } from "./volume.ts";
 
 interface VolumeRow {
   readonly id: string;
@@ -11,18 +11,21 @@ interface VolumeRow {
   readonly is_anonymous: boolean;
   readonly made_by: string | null;
   readonly staged: string | null;
+  readonly created_by: string;
   readonly created_at: Date;
   readonly holders: string[];
 }
 
 const VOLUME = `
-  v.id, v.name, v.driver, v.options, v.labels, v.is_anonymous, v.made_by, v.staged, v.created_at,
+  v.id, v.name, v.driver, v.options, v.labels, v.is_anonymous, v.made_by, v.staged, v.created_by, v.created_at,
   array(select distinct r.holder from mount_references r where r.volume_id = v.id order by r.holder) as holders`;
 
 function toVolume(row: VolumeRow): Volume {
-  const { is_anonymous: isAnonymous, created_at: createdAt, made_by: madeBy, staged, name, ...same } = row;
+  const { is_anonymous: isAnonymous, created_at: createdAt, created_by: createdBy, ...others } = row;
+  const { made_by: madeBy, staged, name, ...same } = others;
   return {
     ...same,
+    createdBy,
     name: name as VolumeName,
     isAnonymous,
     createdAt,
@@ -39,22 +42,29 @@ export interface NewVolume {
   readonly isAnonymous: boolean;
 }
 
+export interface Maker {
+  /** The operation that takes the volume back when it is undone. */
+  readonly operation?: string;
+  /** Who is behind it, as `Volume.createdBy` has it. */
+  readonly name: string;
+}
+
 /** Those of the volumes that did not exist yet. An unfinished transaction that makes one of them is waited for. */
 export async function insertVolumes(
   db: Db,
   node: string,
   volumes: readonly NewVolume[],
-  madeBy: string | undefined,
+  maker: Maker,
 ): Promise<Volume[]> {
   const { rows } = await db.query<VolumeRow>(
-    `insert into volumes as v (node, name, driver, options, labels, is_anonymous, made_by)
-     select $1, n.name, n.driver, n.options, n.labels, n."isAnonymous", $3
+    `insert into volumes as v (node, name, driver, options, labels, is_anonymous, made_by, created_by)
+     select $1, n.name, n.driver, n.options, n.labels, n."isAnonymous", $3, $4
        from jsonb_to_recordset($2::jsonb)
             as n (name text, driver text, options jsonb, labels jsonb, "isAnonymous" boolean)
       order by n.name
      on conflict on constraint volumes_name do nothing
      returning ${VOLUME}`,
-    [node, JSON.stringify(volumes), madeBy ?? null],
+    [node, JSON.stringify(volumes), maker.operation ?? null, maker.name],
   );
   return rows.map(toVolume);
 }
@@ -167,6 +177,8 @@ export interface Reference {
   readonly holder: string;
   readonly target: string;
   readonly wantsCopyUp: boolean;
+  /** Whom the volume is to belong to while it is empty. */
+  readonly owner: Owner | undefined;
   readonly volume: Volume;
 }
 
@@ -174,15 +186,20 @@ interface ReferenceRow extends VolumeRow {
   readonly holder: string;
   readonly target: string;
   readonly wants_copy_up: boolean;
+  /** bigint, which the driver hands over as text. */
+  readonly owner_uid: string | null;
+  readonly owner_gid: string | null;
 }
 
-function toReference({ holder, target, wants_copy_up: wantsCopyUp, ...volume }: ReferenceRow): Reference {
-  return { holder, target, wantsCopyUp, volume: toVolume(volume) };
+function toReference({ holder, target, wants_copy_up, owner_uid, owner_gid, ...volume }: ReferenceRow): Reference {
+  const id = (text: string | null) => (text === null ? undefined : Number(text));
+  const owner = owner_uid === null && owner_gid === null ? undefined : { uid: id(owner_uid), gid: id(owner_gid) };
+  return { holder, target, wantsCopyUp: wants_copy_up, owner, volume: toVolume(volume) };
 }
 
 export async function referencesOf(db: Db, node: string, holder: string): Promise<Reference[]> {
   const { rows } = await db.query<ReferenceRow>(
-    `select m.holder, m.target, m.wants_copy_up, ${VOLUME}
+    `select m.holder, m.target, m.wants_copy_up, m.owner_uid, m.owner_gid, ${VOLUME}
        from mount_references m join volumes v on v.id = m.volume_id
       where m.holder = $2 and v.node = $1 order by m.target`,
     [node, holder],
@@ -194,6 +211,7 @@ export interface NewReference {
   readonly target: string;
   readonly volumeId: string;
   readonly wantsCopyUp: boolean;
+  readonly owner: Owner | undefined;
 }
 
 /** Violates mount_references_target when another operation mounts something at the same place of the same holder. */
@@ -204,19 +222,34 @@ export async function insertReferences(
   references: readonly NewReference[],
 ): Promise<void> {
   await db.query(
-    `insert into mount_references (holder, target, volume_id, acquired_by, wants_copy_up)
-     select $1, n.target, n."volumeId", $2, n."wantsCopyUp"
-       from jsonb_to_recordset($3::jsonb) as n (target text, "volumeId" uuid, "wantsCopyUp" boolean)`,
+    `insert into mount_references (holder, target, volume_id, acquired_by, wants_copy_up, owner_uid, owner_gid)
+     select $1, n.target, n."volumeId", $2, n."wantsCopyUp", (n.owner->>'uid')::bigint, (n.owner->>'gid')::bigint
+       from jsonb_to_recordset($3::jsonb) as n (target text, "volumeId" uuid, "wantsCopyUp" boolean, owner jsonb)`,
     [holder, operation, JSON.stringify(references)],
   );
 }
 
-/** The holder's copy-up of this volume is done, or needs no doing any more. */
+/** The holder's copy-up of this volume is done, or needs no doing any more; its owner has been set, or never will be. */
 export async function settleCopyUp(db: Db, holder: string, volumeId: string): Promise<void> {
   await db.query(
-    "update mount_references set wants_copy_up = false where holder = $1 and volume_id = $2 and wants_copy_up",
+    `update mount_references set wants_copy_up = false, owner_uid = null, owner_gid = null
+      where holder = $1 and volume_id = $2 and (wants_copy_up or owner_uid is not null or owner_gid is not null)`,
     [holder, volumeId],
   );
+}
+
+export interface Use {
+  readonly holder: string;
+  readonly target: string;
+}
+
+/** Where containers have a volume. */
+export async function usesOf(db: Db, volumeId: string): Promise<Use[]> {
+  const { rows } = await db.query<Use>(
+    "select holder, target from mount_references where volume_id = $1 order by holder, target",
+    [volumeId],
+  );
+  return rows;
 }
 
 export interface DroppedReference {

@@ -23,6 +23,14 @@ export interface Volume {
   readonly madeBy: string | undefined;
   /** The directory of a complete copy-up that is being moved into the volume. */
   readonly staged: string | undefined;
+  /** `container:ID`, `uid:1000`, `host` (found as a directory without a row); empty: not known. */
+  readonly createdBy: string;
+}
+
+/** Who is to own something; what is absent stays as it is. */
+export interface Owner {
+  readonly uid: number | undefined;
+  readonly gid: number | undefined;
 }
 
 /** Docker's grammar, and a file name's length. */

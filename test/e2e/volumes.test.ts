@@ -93,6 +93,115 @@ describe("volumes and mounts", () => {
     expect(await engine.ok(...run)).to.equal("8192\n1770");
   });
 
+  it("an empty volume gets the owner that is chosen at the mount; one that has content keeps its own, and it is said", async () => {
+    const mounted = (owner: string) => ["run", "--rm", "-v", `owned:/data:${owner}`, "busybox", "sh", "-c"];
+    expect(await engine.ok(...mounted("uid=1000,gid=1001"), "stat -c %u:%g /data; touch /data/file")).to.equal(
+      "1000:1001",
+    );
+    const again = await engine.ctl(...mounted("uid=7"), "stat -c %u:%g /data /data/file");
+    expect(again.stdout).to.equal("1000:1001\n0:0\n");
+    expect(again.stderr).to.contain("volume owned belongs to 1000:1001 and not to 7:");
+    const long = ["run", "--rm", "--mount", "type=volume,source=by-mount,target=/data,volume-uid=33", "busybox"];
+    expect(await engine.ok(...long, "stat", "-c", "%u:%g", "/data")).to.equal("33:0");
+  });
+
+  it("inspection says what a volume weighs, which containers have it where, and who made it", async () => {
+    await engine.ok(
+      "run",
+      "--name",
+      "writer",
+      "-v",
+      "data:/data",
+      "busybox",
+      "dd",
+      "if=/dev/zero",
+      "of=/data/x",
+      "count=9",
+    );
+    const id = await engine.inspect("writer", "Id");
+    const [shown] = JSON.parse(await engine.ok("volume", "inspect", "data"));
+    expect(shown.UsedBy).to.deep.equal([{ Container: id, Name: "writer", Destination: "/data" }]);
+    expect(shown.CreatedBy).to.equal(`container:${id}`);
+    expect(shown.UsageData.RefCount).to.equal(1);
+    expect(shown.UsageData.Size).to.be.within(4608, 100_000);
+    await engine.ok("volume", "create", "mine");
+    expect(await engine.ok("volume", "inspect", "--format", "{{.CreatedBy}}", "mine")).to.equal("uid:0");
+  });
+
+  it("a -v that had to make a directory of the host says so", async () => {
+    await using host = await temporaryDirectory();
+    const path = join(host.path, "new");
+    const made = await engine.ctl("run", "--rm", "-v", `${path}:/mnt`, "busybox", "true");
+    expect(made.stderr).to.contain(`${path} did not exist on the host`);
+    expect((await engine.ctl("run", "--rm", "-v", `${path}:/mnt`, "busybox", "true")).stderr).to.equal("");
+  });
+
+  it("prune takes anonymous volumes alone unless all are wanted, and says beforehand what it would take", async () => {
+    const anonymous = await engine.ok("volume", "create");
+    await engine.ok("volume", "create", "--label", "keep", "named");
+    await engine.ok("run", "--name", "box", "-v", "used:/data", "busybox", "true");
+    expect(await engine.ok("volume", "prune", "-a", "--dry-run"))
+      .to.contain("named")
+      .and.contain(anonymous);
+    expect((await engine.ok("volume", "ls", "-q")).split("\n")).to.have.members([anonymous, "named", "used"]);
+    expect(await engine.ok("volume", "prune", "-f"))
+      .to.contain(anonymous)
+      .and.not.contain("named");
+    await engine.ok("volume", "prune", "-af", "--filter", "label!=keep");
+    expect((await engine.ok("volume", "ls", "-q")).split("\n")).to.have.members(["named", "used"]);
+    await engine.ok("volume", "prune", "-af");
+    expect(await engine.ok("volume", "ls", "-q")).to.equal("used");
+  });
+
+  it("a part of a volume can be mounted, read-only, and a part that is not there is refused", async () => {
+    await engine.ok(
+      "run",
+      "--rm",
+      "-v",
+      "data:/data",
+      "busybox",
+      "sh",
+      "-c",
+      "mkdir -p /data/a/b && echo x >/data/a/b/file",
+    );
+    const part = (subpath: string) => `type=volume,source=data,target=/part,readonly,volume-subpath=${subpath}`;
+    const run = (subpath: string, ...argv: string[]) => ["run", "--rm", "--mount", part(subpath), "busybox", ...argv];
+    expect(await engine.ok(...run("a/b", "cat", "/part/file"))).to.equal("x");
+    expect(await engine.fails(1, ...run("a/b", "touch", "/part/other"))).to.match(/[Rr]ead-only/);
+    expect(await engine.fails(125, ...run("none", "true"))).to.contain("none");
+    expect(await engine.fails(125, ...run("../x", "true"))).to.contain("relative path");
+  });
+
+  it("mount options of the local driver: a bind, a tmpfs, and an NFS server that is not there", async () => {
+    await using host = await temporaryDirectory();
+    await writeFile(join(host.path, "file"), "of the host\n");
+    const bind = ["-o", "type=none", "-o", `device=${host.path}`];
+    await engine.ok("volume", "create", ...bind, "-o", "o=bind,ro,noexec,nosuid", "bound");
+    const flags = ["run", "--rm", "-v", "bound:/x", "busybox", "grep", "-o", " /x [a-z,]*", "/proc/self/mountinfo"];
+    expect(await engine.ok(...flags)).to.equal(" /x ro,nosuid,noexec,relatime");
+    expect(await engine.ok("run", "--rm", "-v", "bound:/x", "busybox", "cat", "/x/file")).to.equal("of the host");
+    expect(await engine.fails(1, "run", "--rm", "-v", "bound:/x", "busybox", "touch", "/x/no")).to.match(
+      /[Rr]ead-only/,
+    );
+    await engine.ok("volume", "create", "-o", "type=tmpfs", "-o", "device=tmpfs", "-o", "o=size=1m,uid=1000", "memory");
+    const script = "stat -c %u /x; df -k /x | tail -n 1 | awk '{ print $2 }'";
+    expect(await engine.ok("run", "--rm", "-v", "memory:/x", "busybox", "sh", "-c", script)).to.equal("1000\n1024");
+    await engine.ok(
+      "volume",
+      "create",
+      "-o",
+      "type=nfs",
+      "-o",
+      "device=:/export",
+      "-o",
+      "o=addr=127.0.0.1,port=1,soft,vers=4",
+      "far",
+    );
+    const refused = await engine.fails(125, "run", "--rm", "-v", "far:/x", "busybox", "true");
+    expect(refused).to.contain("mount :/export (nfs) for the volume");
+    expect(await engine.fails(125, "volume", "create", "-o", "colour=red", "odd")).to.contain("colour=red");
+  });
+
   it("volumes are created, listed, inspected, and taken once by a name", async () => {
     expect(await engine.ok("volume", "create", "--label", "a=b", "mine")).to.equal("mine");
     expect(await engine.ok("volume", "create", "mine")).to.equal("mine");

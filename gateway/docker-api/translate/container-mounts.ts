@@ -34,6 +34,7 @@ function asIfResolved(request: MountRequest): ResolvedMount {
     source: isVolume ? "" : request.source,
     driver: isVolume ? request.driver || "local" : "",
     needsCopyUp: false,
+    restrictions: [],
   };
 }
 
@@ -58,9 +59,13 @@ function modeOf(mount: ResolvedMount, request: MountRequest | undefined): string
 }
 
 function shortMode(request: MountRequest): string {
-  return [request.readOnly ? "ro" : "", request.propagation, request.noCopy ? "nocopy" : ""]
+  return [request.readOnly ? "ro" : "", request.propagation, request.noCopy ? "nocopy" : "", ...ownerOf(request)]
     .filter((part) => part !== "" && part !== "rprivate")
     .join(",");
+}
+
+function ownerOf({ uid, gid }: MountRequest): string[] {
+  return [...(uid === undefined ? [] : [`uid=${uid}`]), ...(gid === undefined ? [] : [`gid=${gid}`])];
 }
 
 export function typeName(type: MountType): string {

@@ -4,6 +4,9 @@ import type { CreateBody, MountBody } from "./create-body.ts";
 
 const PROPAGATIONS = ["private", "rprivate", "shared", "rshared", "slave", "rslave"];
 
+/** Ours, in the place where Docker has its options. */
+const OWNER = /^(uid|gid)=(\d{1,10})$/;
+
 /**
  * Docker's four ways to ask for a mount as one list: `Volumes` (`-v /path`), `Binds` (`-v source:/path`), `Tmpfs`
  * (`--tmpfs`) and `Mounts` (`--mount`). All but the last are marked by `createSource`, so that they can be shown as
@@ -56,16 +59,24 @@ function modeOf(mode: string) {
   let readOnly = false;
   let propagation = "";
   let noCopy = false;
+  const owner: { uid?: number; gid?: number } = {};
   for (const option of mode.split(",")) {
     if (option === "ro") readOnly = true;
     else if (option === "nocopy") noCopy = true;
+    else if (OWNER.test(option)) Object.assign(owner, ownerOf(option, mode));
     else if (PROPAGATIONS.includes(option)) propagation = option;
     // SELinux labels and the consistency of Docker's Mac version change nothing here
     else if (!["", "rw", "z", "Z", "consistent", "cached", "delegated"].includes(option)) {
       throw invalidRequest(`invalid mode: ${mode}`);
     }
   }
-  return { readOnly, propagation, noCopy };
+  return { readOnly, propagation, noCopy, ...owner };
+}
+
+function ownerOf(option: string, mode: string): Record<string, number> {
+  const [, key = "", id = ""] = OWNER.exec(option) ?? [];
+  if (Number(id) > 2 ** 32 - 2) throw invalidRequest(`invalid mode: ${mode}`);
+  return { [key]: Number(id) };
 }
 
 function longRequest(mount: MountBody): MountRequest {

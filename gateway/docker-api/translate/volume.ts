@@ -17,3 +17,17 @@ export function volumeInspect(volume: Volume) {
     Scope: "local",
   };
 }
+
+/** The same with what `ctl volume inspect` adds: weight (-1: not known), who made it, and where containers have it. */
+export function volumeUsage(volume: Volume, names: ReadonlyMap<string, string>) {
+  return {
+    ...volumeInspect(volume),
+    CreatedBy: volume.createdBy,
+    UsageData: { RefCount: volume.holders.length, Size: volume.sizeBytes ?? -1 },
+    UsedBy: volume.uses.map(({ holder, target }) => ({
+      Container: holder,
+      Name: names.get(holder) ?? "",
+      Destination: target,
+    })),
+  };
+}

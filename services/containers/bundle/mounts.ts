@@ -103,7 +103,7 @@ function toOci(one: ContainerMount, facts: MountFacts): OciMount {
   if (one.kind === "tmpfs") return mount(destination, "tmpfs", "tmpfs", tmpfsOptions(one.options));
   // crun takes any recursive word for a recursive bind; with nothing below, the plain word says the same
   const bind = one.recursive === "disabled" ? ["bind", one.propagation.replace(/^r/, "")] : ["rbind", one.propagation];
-  const options = [...bind, ...(one.isReadOnly ? readOnlyOptions(one, facts) : [])];
+  const options = [...bind, ...(one.restrictions ?? []), ...(one.isReadOnly ? readOnlyOptions(one, facts) : [])];
   return mount(destination, "bind", one.source, options);
 }
 

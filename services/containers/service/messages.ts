@@ -146,5 +146,6 @@ function mountMessage({ name, driver, mount }: GivenMount): ResolvedMount {
     propagation: mount.propagation,
     subpath: mount.subpath ?? "",
     recursive: mount.recursive ?? "",
+    restrictions: [...(mount.restrictions ?? [])],
   });
 }

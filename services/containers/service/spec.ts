@@ -218,11 +218,13 @@ export function imageDefaults(config: ImageConfig | undefined): ImageDefaults {
 const PROPAGATIONS: readonly Propagation[] = ["private", "rprivate", "shared", "rshared", "slave", "rslave"];
 
 const RECURSIONS: readonly Recursive[] = ["disabled", "writable", "readonly"];
+const RESTRICTIONS = ["noexec", "nosuid", "nodev"];
 
 export function parseMount(mount: ResolvedMount): ContainerMount {
   const { source, target, tmpfsOptions } = mount;
   if (mount.type === MountType.TMPFS) return { kind: "tmpfs", target, options: tmpfsOptions };
   const recursive = RECURSIONS.find((known) => known === mount.recursive);
+  const restrictions = RESTRICTIONS.filter((known) => mount.restrictions.includes(known));
   return {
     kind: mount.type === MountType.VOLUME ? "volume" : "bind",
     source,
@@ -231,6 +233,7 @@ export function parseMount(mount: ResolvedMount): ContainerMount {
     propagation: PROPAGATIONS.find((known) => known === mount.propagation) ?? "rprivate",
     ...(mount.subpath === "" ? {} : { subpath: mount.subpath }),
     ...(recursive === undefined ? {} : { recursive }),
+    ...(restrictions.length === 0 ? {} : { restrictions }),
   };
 }
 

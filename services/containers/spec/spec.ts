@@ -180,5 +180,7 @@ export type ContainerMount =
       readonly subpath?: string;
       /** Of a bind, see bind-recursive. Absent: what lies below comes too, as read-only as the bind. */
       readonly recursive?: Recursive;
+      /** Of a volume: mount flags that its own mount has, and a bind of it would lose: noexec, nosuid, nodev. */
+      readonly restrictions?: readonly string[];
     }
   | { readonly kind: "tmpfs"; readonly target: string; readonly options: readonly string[] };

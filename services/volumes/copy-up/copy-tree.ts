@@ -16,12 +16,15 @@ import {
 } from "node:fs";
 import { CtlError } from "../../kit/errors.ts";
 import { OpenFlag } from "../../kit/linux/openat2.ts";
+import type { Owner } from "../volume.ts";
 import type { CopySyscalls } from "./syscalls.ts";
 
 type Stat = ReturnType<typeof statOf>;
 
 interface Copying {
   readonly calls: CopySyscalls;
+  /** Whom the copy belongs to; undefined: whom the original does. */
+  readonly owner: Owner | undefined;
   /** The copy's top directory. */
   readonly destination: number;
   /** Where a file with several names was copied to first: the names on the way down from the copy's top. */
@@ -47,8 +50,13 @@ const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | con
  * As fast as `cp -a` (5,000 files).
  * Throws what Node and SyscallError throw, and FAILED_PRECONDITION COPY_TOO_DEEP.
  */
-export function* copyTree(source: number, destination: number, calls: CopySyscalls): Generator<void> {
-  const copying = { calls, destination, firstNames: new Map(), chunk: Buffer.allocUnsafe(CHUNK_BYTES) };
+export function* copyTree(
+  source: number,
+  destination: number,
+  calls: CopySyscalls,
+  owner: Owner | undefined,
+): Generator<void> {
+  const copying = { calls, owner, destination, firstNames: new Map(), chunk: Buffer.allocUnsafe(CHUNK_BYTES) };
   yield* copyDirectory(source, destination, [], copying);
 }
 
@@ -72,7 +80,7 @@ function* copyDirectory(
     }
     yield;
   }
-  copyAttributes(below(source, "."), below(destination, "."), fstatSync(source, { bigint: true }), copying.calls);
+  copyAttributes(below(source, "."), below(destination, "."), fstatSync(source, { bigint: true }), copying);
 }
 
 /** A further name of a file that was copied already. */
@@ -113,7 +121,7 @@ function* copyOther(from: Buffer, to: Buffer, stat: Stat, copying: Copying): Gen
   if (stat.isFile()) yield* copyFile(from, to, copying);
   else if (stat.isSymbolicLink()) symlinkSync(readlinkSync(from, { encoding: "buffer" }), to);
   else copying.calls.makeNode(to, Number(stat.mode), stat.rdev);
-  copyAttributes(from, to, stat, copying.calls);
+  copyAttributes(from, to, stat, copying);
 }
 
 function* copyFile(from: Buffer, to: Buffer, { calls, chunk }: Copying): Generator<void> {
@@ -162,8 +170,13 @@ function* copyRange(source: number, destination: number, start: number, end: num
 }
 
 /** Owner first: a change of owner clears set-id bits and capabilities. Times last: all else changes them. */
-export function copyAttributes(from: Buffer, to: Buffer, stat: Stat, calls: CopySyscalls): void {
-  lchownSync(to, Number(stat.uid), Number(stat.gid));
+export function copyAttributes(
+  from: Buffer,
+  to: Buffer,
+  stat: Stat,
+  { calls, owner }: Pick<Copying, "calls" | "owner">,
+): void {
+  lchownSync(to, owner?.uid ?? Number(stat.uid), owner?.gid ?? Number(stat.gid));
   for (const name of calls.extendedAttributes(from)) {
     // overlay's own marks say where its layers lie, a security label says what host policy makes of a place
     if (/^(trusted\.overlay\.|user\.overlay\.|security\.selinux$)/.test(name.toString("latin1"))) continue;

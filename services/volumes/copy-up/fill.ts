@@ -12,7 +12,7 @@ import type { Deps } from "../deps.ts";
 import { driverNamed } from "../drivers/driver.ts";
 import { errnoOf, hasErrno } from "../errno.ts";
 import { clearStaged, markStaged, volumeNamed } from "../store.ts";
-import type { Volume } from "../volume.ts";
+import type { Owner, Volume } from "../volume.ts";
 import { below, copyAttributes } from "./copy-tree.ts";
 import { isFillable, isStagingName, stagingName } from "./fillable.ts";
 import { lockFilling } from "./filling-lock.ts";
@@ -20,33 +20,44 @@ import { type TreeWork, workInSlices, workInThread } from "./tree-work.ts";
 
 const CLEANUP_TIMEOUT_MS = 10_000;
 
+/** The content of an empty volume to be. */
+export interface Filling {
+  /** An open directory. */
+  readonly source: number;
+  /** Whom the copy belongs to; undefined: whom the original does. */
+  readonly owner: Owner | undefined;
+}
+
 /**
  * Fills an empty volume from an open directory. The copy is made beside the content and then moved in, its name in the
  * volume's row meanwhile: a crash before that leaves the volume empty, a crash after it is gone on with. Content that is
  * there is never changed. True: this call filled it.
  * Throws RESOURCE_EXHAUSTED VOLUME_FULL, FAILED_PRECONDITION COPY_UP_FAILED and COPY_TOO_DEEP.
  */
-export async function fill(volume: Volume, source: number, deps: Deps, signal: AbortSignal): Promise<boolean> {
+export async function fill(volume: Volume, filling: Filling, deps: Deps, signal: AbortSignal): Promise<boolean> {
   return inSpan("volume.fill", { attributes: { [attribute.volumeName]: volume.name } }, async () => {
     try {
       // the VOLUME of most images is an empty directory: no copy, so no lock
-      if (isPlain(volume) && volume.staged === undefined && isEmpty(source))
-        return await takeAttributes(volume, source, deps);
-      return await fillAlone(volume, source, deps, signal);
+      if (isPlain(volume) && volume.staged === undefined && isEmpty(filling.source))
+        return await takeAttributes(volume, filling, deps);
+      return await fillAlone(volume, filling, deps, signal);
     } catch (error) {
       throw fillingFailed(volume, error);
     }
   });
 }
 
-async function takeAttributes(volume: Volume, source: number, { drivers, calls }: Deps): Promise<boolean> {
+async function takeAttributes(volume: Volume, { source, owner }: Filling, { drivers, calls }: Deps): Promise<boolean> {
   const mountpoint = driverNamed(drivers, volume.driver).mountpoint(volume);
   if (!(await isFillable(mountpoint))) return false;
-  copyAttributes(below(source, "."), Buffer.from(mountpoint), fstatSync(source, { bigint: true }), calls);
+  copyAttributes(below(source, "."), Buffer.from(mountpoint), fstatSync(source, { bigint: true }), {
+    calls,
+    owner,
+  });
   return true;
 }
 
-async function fillAlone(volume: Volume, source: number, deps: Deps, signal: AbortSignal): Promise<boolean> {
+async function fillAlone(volume: Volume, filling: Filling, deps: Deps, signal: AbortSignal): Promise<boolean> {
   await using lock = await lockFilling(deps.db, volume.id, signal);
   const current = await volumeNamed(deps.db, deps.node, volume.name);
   if (current?.staged !== undefined) {
@@ -60,7 +71,7 @@ async function fillAlone(volume: Volume, source: number, deps: Deps, signal: Abo
   const path = driver.stagingDirectory(volume, name);
   await using leftovers = new AsyncDisposableStack();
   leftovers.defer(() => deleteTree(path, deadline(CLEANUP_TIMEOUT_MS, "delete a copy")));
-  await stage(volume, source, path, deps, lock.signal);
+  await stage(volume, filling, path, deps, lock.signal);
   if (!(await isFillable(driver.mountpoint(volume)))) return false; // a container wrote into it meanwhile
   leftovers.move(); // whatever comes of the commit: upkeep deletes a copy that no row names
   if (!(await markStaged(deps.db, volume.id, name))) return false; // the volume is gone
@@ -77,10 +88,10 @@ export async function dropLeftovers(volume: Volume, { drivers }: Deps, signal: A
 }
 
 /** A complete copy, on the disk: what a row says is complete must be so after a power cut too. */
-async function stage(volume: Volume, source: number, path: string, deps: Deps, signal: AbortSignal): Promise<void> {
+async function stage(volume: Volume, filling: Filling, path: string, deps: Deps, signal: AbortSignal): Promise<void> {
   await mkdir(path, { mode: 0o700 });
   await using destination = await openDirectory(path);
-  await perform({ kind: "copy", source, destination: destination.fd }, volume, deps, signal);
+  await perform({ kind: "copy", ...filling, destination: destination.fd }, volume, deps, signal);
   await deps.calls.syncFilesystem(destination.fd);
 }
 

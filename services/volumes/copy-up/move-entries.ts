@@ -13,7 +13,7 @@ export function* moveEntries(source: number, destination: number, calls: CopySys
     move(below(source, name), below(destination, name), calls);
     yield;
   }
-  copyAttributes(below(source, "."), below(destination, "."), stat, calls);
+  copyAttributes(below(source, "."), below(destination, "."), stat, { calls, owner: undefined });
 }
 
 function move(from: Buffer, to: Buffer, calls: CopySyscalls): void {

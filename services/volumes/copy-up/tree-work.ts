@@ -1,23 +1,25 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { abortError } from "../../kit/deadlines.ts";
 import { HostThread } from "../../kit/linux/thread.ts";
+import type { Owner } from "../volume.ts";
 import { copyTree } from "./copy-tree.ts";
 import { moveEntries } from "./move-entries.ts";
 import type { CopySyscalls } from "./syscalls.ts";
 
 /** Work from one open directory to another; descriptors are the process's, so a thread can be given their numbers. */
-export interface TreeWork {
-  readonly kind: "copy" | "move";
+export type TreeWork = {
   readonly source: number;
   readonly destination: number;
-}
+} & ({ readonly kind: "copy"; readonly owner: Owner | undefined } | { readonly kind: "move" });
 
 const SLICE_MS = 4;
 const WHAT = "fill the volume from the image";
 
 /** The work in small pieces, a pause or the end possible between any two. */
-export function piecesOf({ kind, source, destination }: TreeWork, calls: CopySyscalls): Generator<void> {
-  return kind === "copy" ? copyTree(source, destination, calls) : moveEntries(source, destination, calls);
+export function piecesOf(work: TreeWork, calls: CopySyscalls): Generator<void> {
+  const { source, destination } = work;
+  if (work.kind === "copy") return copyTree(source, destination, calls, work.owner);
+  return moveEntries(source, destination, calls);
 }
 
 /**
@@ -34,10 +36,10 @@ export async function workInSlices(work: TreeWork, calls: CopySyscalls, signal: 
   }
 }
 
-export interface ThreadWork extends TreeWork {
+export type ThreadWork = TreeWork & {
   /** Not zero: give up. */
   readonly cancelled: Int32Array;
-}
+};
 
 /** What the thread tree-work.thread.ts does. */
 export type TreeWorkOperations = { readonly work: (work: ThreadWork) => void };

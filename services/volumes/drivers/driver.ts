@@ -4,6 +4,9 @@ import type { StringMap, Volume } from "../volume.ts";
 /** What a driver is told of a volume. */
 export type DriverVolume = Pick<Volume, "id" | "name" | "options">;
 
+/** mount(8)'s words. */
+export type Restriction = "ro" | "nosuid" | "nodev" | "noexec";
+
 /**
  * Where the content of volumes lives. Every method can be called twice, and after a crash in the middle of itself.
  * What changes anything is called with the volume's row locked: no two of these run at once for one volume.
@@ -13,6 +16,8 @@ export interface VolumeDriver {
   checkOptions(options: StringMap): void;
   /** The host path of the content, as it is while the volume is attached. */
   mountpoint(volume: DriverVolume): string;
+  /** What the volume's own mount refuses: a runtime that binds it somewhere sets that mount's flags anew (crun 1.8). */
+  restrictions(volume: DriverVolume): readonly Restriction[];
   /** Makes what the content needs on the host; nothing is mounted for it yet. */
   create(volume: DriverVolume): Promise<void>;
   /** True when attach has nothing to do. */

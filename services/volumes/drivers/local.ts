@@ -10,7 +10,7 @@ import {
   type VolumeDirectories,
 } from "./local/directories.ts";
 import { createMounting, hasMountWithin, isMounted, volumeBusy } from "./local/mounting.ts";
-import { parseLocalOptions } from "./local/options.ts";
+import { parseLocalOptions, restrictionsOf } from "./local/options.ts";
 
 /**
  * Docker's `local` driver: a directory of this host, with options a mount on it (bind, tmpfs, nfs, anything mount(2)
@@ -23,6 +23,7 @@ export function createLocalDriver(directories: VolumeDirectories): VolumeDriver 
       parseLocalOptions(options);
     },
     mountpoint: (volume) => dataOf(directories, volume),
+    restrictions: ({ options }) => restrictionsOf(parseLocalOptions(options)),
     create: async (volume) => {
       await ensureDirectory(directories, volume);
     },

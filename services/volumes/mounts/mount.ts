@@ -1,6 +1,7 @@
 import { isAbsolute, posix } from "node:path";
 import { CtlError } from "../../kit/errors.ts";
-import { parseVolumeName, type StringMap, type VolumeName } from "../volume.ts";
+import { type Owner, parseVolumeName, type StringMap, type VolumeName } from "../volume.ts";
+import { parseOwner } from "./owner.ts";
 import { type Propagation, parsePropagation } from "./propagation.ts";
 import { parseRecursion, type Recursion } from "./recursion.ts";
 import { parseSubpath } from "./subpath.ts";
@@ -22,6 +23,8 @@ export interface MountInput {
   readonly isFromImage: boolean;
   readonly subpath: string;
   readonly recursive: string;
+  readonly uid?: number | undefined;
+  readonly gid?: number | undefined;
 }
 
 interface AnyMount {
@@ -45,6 +48,8 @@ export interface VolumeMount extends AnyMount {
   /** Undefined: a volume of the holder's own, without a name. */
   readonly name: VolumeName | undefined;
   readonly noCopy: boolean;
+  /** Whom it belongs to while it is empty. */
+  readonly owner: Owner | undefined;
   /** Only this part of the volume, relative and clean; empty: all of it. */
   readonly subpath: string;
   /** Undefined: the driver that the volume has; `local` for a new one. */
@@ -64,7 +69,7 @@ export type Mount = BindMount | VolumeMount | TmpfsMount;
 /**
  * All mounts of a container, in the order given; a VOLUME of the image where the caller mounts something is left out.
  * Throws INVALID_ARGUMENT MOUNT_TARGET_INVALID, MOUNT_TARGET_DUPLICATE, BIND_SOURCE_INVALID, PROPAGATION_INVALID,
- * RECURSION_INVALID, SUBPATH_INVALID, TMPFS_OPTION_INVALID, VOLUME_NAME_INVALID.
+ * RECURSION_INVALID, MOUNT_OWNER_INVALID, SUBPATH_INVALID, TMPFS_OPTION_INVALID, VOLUME_NAME_INVALID.
  */
 export function parseMounts(inputs: readonly MountInput[]): Mount[] {
   const asked = inputs.map((input) => ({ input, target: parseTarget(input.target) }));
@@ -83,6 +88,7 @@ export function parseMounts(inputs: readonly MountInput[]): Mount[] {
 
 function parseMount(input: MountInput, target: string): Mount {
   const common = { target, isReadOnly: input.isReadOnly };
+  const owner = parseOwner(input);
   switch (input.kind) {
     case "bind":
       return {
@@ -102,6 +108,7 @@ function parseMount(input: MountInput, target: string): Mount {
         name: input.source === "" ? undefined : parseVolumeName(input.source),
         // what the image has belongs into the whole volume
         noCopy: input.noCopy || input.subpath !== "",
+        owner,
         subpath: parseSubpath(input.subpath),
         driver: input.driver === "" ? undefined : input.driver,
         driverOptions: input.driverOptions,

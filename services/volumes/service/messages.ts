@@ -11,6 +11,7 @@ import type { ResolvedMount } from "../acquire.ts";
 import { type Drivers, driverNamed } from "../drivers/driver.ts";
 import type { MountInput } from "../mounts/mount.ts";
 import type { Holder } from "../references.ts";
+import type { Use } from "../store.ts";
 import type { Volume } from "../volume.ts";
 
 /** Throws INVALID_ARGUMENT HOLDER_MISSING. */
@@ -43,8 +44,12 @@ export function mountFrom(message: MountRequest): MountInput {
   return { ...same, kind, isReadOnly };
 }
 
-export function volumeMessage(volume: Volume, drivers: Drivers, sizeBytes?: number): VolumeMessage {
-  const { name, driver, labels, options, isAnonymous, createdAt, holders } = volume;
+export function volumeMessage(
+  volume: Volume,
+  drivers: Drivers,
+  { sizeBytes, uses = [] }: { readonly sizeBytes?: number | undefined; readonly uses?: readonly Use[] } = {},
+): VolumeMessage {
+  const { name, driver, labels, options, isAnonymous, createdAt, createdBy, holders } = volume;
   return VolumeMessage.fromPartial({
     name,
     driver,
@@ -53,9 +58,16 @@ export function volumeMessage(volume: Volume, drivers: Drivers, sizeBytes?: numb
     isAnonymous,
     mountpoint: driverNamed(drivers, volume.driver).mountpoint(volume),
     created: timestampOf(createdAt),
+    createdBy,
     holders: [...holders],
+    uses: [...uses],
     ...(sizeBytes === undefined ? {} : { sizeBytes }),
   });
+}
+
+/** The gateway's `uid:1000 pid:4711` as what is worth keeping of it. */
+export function makerOf(actor: string): string {
+  return /^uid:\d+/.exec(actor)?.[0] ?? "";
 }
 
 export function mountMessage(mount: ResolvedMount): ResolvedMountMessage {
@@ -76,8 +88,9 @@ export function mountMessage(mount: ResolvedMount): ResolvedMountMessage {
       });
     case "volume": {
       const { name, driver, source, needsCopyUp, subpath } = mount;
-      const type = MountType.VOLUME;
-      return ResolvedMountMessage.fromPartial({ type, name, driver, source, target, readOnly, needsCopyUp, subpath });
+      const restrictions = [...mount.restrictions];
+      const common = { type: MountType.VOLUME, name, driver, source, target, readOnly };
+      return ResolvedMountMessage.fromPartial({ ...common, needsCopyUp, subpath, restrictions });
     }
     default:
       return mount satisfies never;

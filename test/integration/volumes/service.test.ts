@@ -1,4 +1,4 @@
-import { lstat, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { chown, lstat, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import {
@@ -242,6 +242,38 @@ describe("the volumes service", () => {
       expect(error).to.have.property("why").that.includes("ENOTDIR");
     });
 
+    it("gives an empty volume the owner that is asked for, once; what has content keeps its own, and it is said", async () => {
+      await using lab = await volumesLab();
+      const owned = (uid: number) => [volumeMount("/d", { source: "data", uid, gid: 1001, noCopy: true })];
+      const volume = dataDirectory(lab, "data");
+      const first = await lab.volumes.acquire({ holder: holder("box"), mounts: owned(1000) }, call());
+      expect(first.warnings).to.deep.equal([]);
+      expect(await lstat(volume)).to.include({ uid: 1000, gid: 1001 });
+      await chown(volume, 5, 5);
+      await lab.volumes.acquire({ holder: holder("box", "again"), mounts: owned(1000) }, call());
+      expect(await lstat(volume)).to.include({ uid: 5, gid: 5 });
+      await writeFile(join(volume, "file"), "");
+      const second = await lab.volumes.acquire({ holder: holder("other"), mounts: owned(1000) }, call());
+      expect(second.warnings).to.deep.equal([
+        "volume data belongs to 5:5 and not to 1000:1001: what has content is not changed",
+      ]);
+      expect(await lstat(join(volume, "file"))).to.include({ uid: 0, gid: 0 });
+    });
+
+    it("says of a volume who made it and where containers have it", async () => {
+      await using lab = await volumesLab();
+      const mounts = [volumeMount("/one", { source: "data" }), volumeMount("/two", { source: "data" })];
+      await lab.volumes.acquire({ holder: holder("box"), mounts }, call());
+      await writeFile(join(dataDirectory(lab, "data"), "file"), Buffer.alloc(100_000, 1));
+      const { volume } = await lab.volumes.inspectVolume({ ref: "data", withSize: true }, call());
+      expect(volume).to.include({ createdBy: "container:box" });
+      expect(volume?.uses).to.deep.equal([
+        { holder: "box", target: "/one" },
+        { holder: "box", target: "/two" },
+      ]);
+      expect(volume?.sizeBytes).to.be.within(100_000, 200_000);
+    });
+
     it("refuses another volume at a place that the container has a volume at", async () => {
       await using lab = await volumesLab();
       const at = (source: string) => ({ holder: holder("box"), mounts: [volumeMount("/d", { source })] });
@@ -267,7 +299,7 @@ describe("the volumes service", () => {
       const mounts = [volumeMount("/d", { source: "shared" })];
       const boxes = ["a", "b", "c", "d"];
       await Promise.all(boxes.map((box) => lab.volumes.acquire({ holder: holder(box), mounts }, call())));
-      const { volume } = await lab.volumes.inspectVolume({ ref: "shared" }, call());
+      const { volume } = await lab.volumes.inspectVolume({ ref: "shared", withSize: false }, call());
       expect(volume?.holders).to.deep.equal(boxes);
     });
   });
@@ -288,7 +320,7 @@ describe("the volumes service", () => {
       await lab.volumes.acquire({ holder: holder("one"), mounts }, call());
       await lab.volumes.acquire({ holder: holder("two"), mounts }, call());
       await lab.volumes.undoAcquire({ holder: holder("one") }, call());
-      const { volume } = await lab.volumes.inspectVolume({ ref: "data" }, call());
+      const { volume } = await lab.volumes.inspectVolume({ ref: "data", withSize: false }, call());
       expect(volume?.holders).to.deep.equal(["two"]);
       await lab.volumes.release({ holder: "two", removeAnonymous: false }, call());
       await lab.volumes.undoAcquire({ holder: holder("one") }, call());

@@ -2,6 +2,7 @@ import { isAbsolute } from "node:path";
 import { CtlError } from "../../../kit/errors.ts";
 import { MountFlag } from "../../../kit/linux/mount.ts";
 import type { StringMap } from "../../volume.ts";
+import type { Restriction } from "../driver.ts";
 
 /** What mount(2) is told for a volume that is more than a directory. */
 export interface LocalMount {
@@ -59,6 +60,12 @@ export function parseLocalOptions(options: StringMap): LocalMount | undefined {
   if (isBind && !isAbsolute(device)) throw invalid(`device=${device}`, "a bind needs an absolute path of the host");
   const data = words.filter((word) => !Object.hasOwn(FLAGS, word)).join(",");
   return { type, device, isBind, flags, data };
+}
+
+const RESTRICTIONS = ["ro", "nosuid", "nodev", "noexec"] as const satisfies readonly Restriction[];
+
+export function restrictionsOf(mount: LocalMount | undefined): Restriction[] {
+  return RESTRICTIONS.filter((word) => ((mount?.flags ?? 0) & (FLAGS[word]?.[0] ?? 0)) !== 0);
 }
 
 function withFlag(flags: number, word: string): number {

@@ -37,6 +37,15 @@ describe("a mount by -v", () => {
 });
 
 describe("a mount by --mount", () => {
+  it("gives a volume's owner by number, by -v and by --mount", () => {
+    expect(volume("data:/x:uid=1000,gid=1001,ro")).to.include({ uid: 1000, gid: 1001, readOnly: true });
+    expect(parseMount("src=data,dst=/x,volume-uid=7")).to.include({ uid: 7, gid: undefined });
+    for (const given of ["data:/x:uid=www-data", "data:/x:uid=4294967295", "/host:/x:uid=1", "data:/x:uid="]) {
+      refused("MOUNT_INVALID", () => volume(given));
+    }
+    refused("MOUNT_INVALID", () => parseMount("type=bind,src=/a,dst=/x,volume-uid=7"));
+  });
+
   it("says each part by name, a volume being the usual type", () => {
     expect(parseMount("type=bind,source=/a,target=/b,readonly,bind-propagation=slave")).to.include({
       type: "bind",

@@ -155,7 +155,7 @@ describe("the Docker API's create", () => {
 
   it("shows the same HostConfig again that a container was made with", () => {
     const HostConfig = {
-      Binds: ["data:/data", "/srv:/srv:ro"],
+      Binds: ["data:/data", "/srv:/srv:ro", "owned:/o:uid=1000,gid=0"],
       NetworkMode: "lan",
       PortBindings: { "80/tcp": [{ HostIp: "127.0.0.1", HostPort: "8080" }], "90/tcp": [{ HostIp: "", HostPort: "" }] },
       RestartPolicy: { Name: "on-failure", MaximumRetryCount: 2 },
@@ -195,6 +195,8 @@ describe("the Docker API's create", () => {
     expect(host({ Binds: ["a:b:c:d"] })).to.throw(CtlError, "invalid volume specification: 'a:b:c:d'");
     expect(host({ Binds: ["/a:b"] })).to.throw(CtlError, "mount path must be absolute");
     expect(host({ Binds: ["/a:/b:wat"] })).to.throw(CtlError, "invalid mode: wat");
+    expect(host({ Binds: ["a:/b:uid=me"] })).to.throw(CtlError, "invalid mode: uid=me");
+    expect(host({ Binds: ["a:/b:gid=4294967295"] })).to.throw(CtlError, "invalid mode: gid=4294967295");
     expect(host({ Mounts: [{ Type: "npipe", Target: "/x" }] })).to.throw(CtlError, 'type "npipe": mount type unknown');
     expect(host({ PortBindings: { "x/tcp": [] } })).to.throw(CtlError, "invalid port specification");
     expect(host({ Links: ["a:b:c"] })).to.throw(CtlError, "bad format for links");

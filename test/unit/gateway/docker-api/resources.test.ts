@@ -118,6 +118,8 @@ describe("the Docker API's volumes", () => {
     expect((await docker.call("GET", "/volumes")).json).to.deep.equal({ Volumes: [data], Warnings: null });
     const inspected = await docker.call("GET", "/volumes/ab12");
     expect(inspected.json).to.deep.include({ Labels: { "com.docker.volume.anonymous": "" } });
+    const whole = await docker.call("GET", "/volumes/ab12?usage=1");
+    expect(whole.json).to.deep.include({ CreatedBy: "", UsageData: { RefCount: 0, Size: -1 }, UsedBy: [] });
     const created = await docker.call("POST", "/volumes/create", { Name: "data", DriverOpts: { type: "tmpfs" } });
     expect([created.status, created.json]).to.deep.equal([201, data]);
     expect((await docker.call("DELETE", "/volumes/data?force=1")).status).to.equal(204);

@@ -67,6 +67,9 @@ describe("mounts", () => {
     ["a volume name that starts with a dot", { source: ".trash" }, "VOLUME_NAME_INVALID"],
     ["a volume name with a slash", { source: "a/b" }, "VOLUME_NAME_INVALID"],
     ["a volume name of one character", { source: "a" }, "VOLUME_NAME_INVALID"],
+    ["an owner of a bind", { kind: "bind", source: "/srv", uid: 1 }, "MOUNT_OWNER_INVALID"],
+    ["an owner of a part of a volume", { source: "data", subpath: "x", gid: 1 }, "MOUNT_OWNER_INVALID"],
+    ["an owner that is none", { source: "data", uid: 2 ** 32 - 1 }, "MOUNT_OWNER_INVALID"],
     ["an unknown tmpfs option", { kind: "tmpfs", tmpfsOptions: ["colour=red"] }, "TMPFS_OPTION_INVALID"],
   ] as const) {
     it(`refuse ${what}`, () => {
