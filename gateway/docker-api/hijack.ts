@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { invalidRequest } from "./query.ts";
 
 /** A request whose client asked for the bare connection, and that connection. */
 export interface UpgradedRequest {
@@ -10,13 +11,13 @@ export interface UpgradedRequest {
 
 export const upgradeOf = new WeakMap<IncomingMessage, UpgradedRequest>();
 
-/** Docker's clients ask with `Upgrade: tcp` for the stream of an attach or an exec. */
-export function isHijack(request: IncomingMessage): boolean {
-  const path = request.url?.split("?")[0] ?? "";
+/** Docker's clients ask with `Upgrade: tcp` for the stream of an attach or an exec, and browsers for a websocket. */
+export function isHijack({ url, method, headers }: IncomingMessage): boolean {
+  const path = url?.split("?")[0] ?? "";
+  const protocol = headers.upgrade?.toLowerCase();
   return (
-    request.method === "POST" &&
-    request.headers.upgrade?.toLowerCase() === "tcp" &&
-    /\/(containers\/[^/]+\/attach|exec\/[^/]+\/start)$/.test(path)
+    (method === "POST" && protocol === "tcp" && /\/(containers\/[^/]+\/attach|exec\/[^/]+\/start)$/.test(path)) ||
+    (method === "GET" && protocol === "websocket" && /\/containers\/[^/]+\/attach\/ws$/.test(path))
   );
 }
 
@@ -34,15 +35,20 @@ export interface RawStream {
  * with the request's body as input and a body that ends with the connection.
  */
 export function hijack(request: FastifyRequest, reply: FastifyReply, contentType: string): RawStream {
-  reply.hijack();
+  if (!upgradeOf.has(request.raw)) return plainStream(request, reply, contentType);
+  return takeConnection(request, reply, [`Content-Type: ${contentType}`, "Upgrade: tcp"]);
+}
+
+/** Answers with 101, and with these headers beside those of every answer. The request must have asked for an upgrade. */
+export function takeConnection(request: FastifyRequest, reply: FastifyReply, headers: readonly string[]): RawStream {
   const upgraded = upgradeOf.get(request.raw);
-  if (upgraded === undefined) return plainStream(request, reply, contentType);
+  if (upgraded === undefined) throw invalidRequest("the request asks for no upgrade of its connection");
+  reply.hijack();
   const { stream, response } = upgraded;
-  const headers = Object.entries(response.getHeaders()).map(([name, value]) => `${name}: ${String(value)}\r\n`);
+  const usual = Object.entries(response.getHeaders()).map(([name, value]) => `${name}: ${String(value)}`);
   response.detachSocket(stream as Parameters<ServerResponse["detachSocket"]>[0]);
-  stream.write(
-    `HTTP/1.1 101 UPGRADED\r\nContent-Type: ${contentType}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n${headers.join("")}\r\n`,
-  );
+  const lines = ["HTTP/1.1 101 UPGRADED", "Connection: Upgrade", ...headers, ...usual];
+  stream.write(`${lines.join("\r\n")}\r\n\r\n`);
   // the iterator of a stream by itself destroys it where its reading side ends; the output is to go on
   const input = stream.iterator({ destroyOnReturn: false });
   return { input, write: (data) => writeTo(stream, data), end: () => endStream(stream) };
@@ -58,6 +64,7 @@ function endStream(stream: Duplex): void {
 const CLOSE_GRACE_MS = 2_000;
 
 function plainStream(request: FastifyRequest, reply: FastifyReply, contentType: string): RawStream {
+  reply.hijack();
   const response = reply.raw;
   response.useChunkedEncodingByDefault = false;
   response.shouldKeepAlive = false;

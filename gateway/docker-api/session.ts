@@ -15,6 +15,8 @@ export interface Session {
   /** Ends the call to the service: `events` may be waiting for what never comes. */
   readonly endCall: () => void;
   readonly isTty: boolean;
+  /** Output and error output are told apart by Docker's frames; else they travel as they are. */
+  readonly isFramed: boolean;
   readonly hasStdin: boolean;
   /** What the client wants of the output; the contract takes "neither" for both. */
   readonly wants: (stream: OutputStream) => boolean;
@@ -31,7 +33,7 @@ const LEAVE_MS = 2_000;
  */
 export async function carry(session: Session): Promise<void> {
   const { raw, input, events } = session;
-  const encode = encoderFor(session.isTty);
+  const encode = encoderFor(!session.isFramed);
   const detached = Promise.withResolvers<"detached">();
   const forwarding = forward(session, () => detached.resolve("detached"));
   try {
@@ -92,10 +94,10 @@ async function forward(session: Session, onDetach: () => void): Promise<void> {
 
 /**
  * A client that has closed its side may have closed both, which shows only in a write. While the container says nothing
- * an empty frame is written now and then; a terminal's stream has no byte that would be nothing.
+ * an empty frame is written now and then; a stream without frames has no byte that would be nothing.
  */
-async function probeUntilOver({ raw, input, isTty }: Session): Promise<void> {
-  if (isTty) return;
+async function probeUntilOver({ raw, input, isFramed }: Session): Promise<void> {
+  if (!isFramed) return;
   const empty = encoderFor(false)(OutputStream.STDOUT, Buffer.alloc(0));
   const timer = setInterval(() => void raw.write(empty), PROBE_MS);
   await input.closed;

@@ -11,20 +11,28 @@ import { nothing } from "../answer.ts";
 import { type DockerApiDeps, endableCall } from "../deps.ts";
 import { detachFilter, parseDetachKeys } from "../detach-keys.ts";
 import { encoderFor, streamType } from "../framing.ts";
-import { hijack } from "../hijack.ts";
+import { hijack, type RawStream } from "../hijack.ts";
 import { flag, integer, invalidRequest, type Query, text } from "../query.ts";
 import { carry } from "../session.ts";
 import { SessionInput } from "../session-input.ts";
 import { isRunning } from "../translate/container-state.ts";
+import { acceptKey, openWebSocket } from "../websocket/open.ts";
 import { type ById, inspectContainer } from "./containers.ts";
 
-/** `docker attach`, and the streams of `docker run`. */
+/** `docker attach`, and the streams of `docker run`; the same on a websocket. */
 export function attachRoutes(app: FastifyInstance, deps: DockerApiDeps): void {
   app.post<ById>("/containers/:id/attach", { config: { isStreaming: true } }, async (request, reply) => {
     const container = await inspectContainer(request.params.id, deps, request.call);
-    refuseStandstill(container);
-    const exchange = { request, reply, deps };
-    await (flag(request.query, "stream") ? attach(container, exchange) : replay(container, exchange));
+    await serveAttach(container, { request, reply, deps, way: hijacked(request, reply, isTtyOf(container)) });
+    return reply;
+  });
+  app.get<ById>("/containers/:id/attach/ws", async (request, reply) => {
+    const accept = acceptKey(request.raw);
+    const container = await inspectContainer(request.params.id, deps, request.call);
+    const open = () => openWebSocket(request, reply, accept);
+    // a websocket carries both outputs as they are, and until 1.42 always all three streams
+    const way = { open, isFramed: false, hasAllStreams: request.apiVersion.minor < 42 };
+    await serveAttach(container, { request, reply, deps, way });
     return reply;
   });
   app.post<ById>("/containers/:id/resize", async (request, reply) => {
@@ -38,12 +46,34 @@ interface Exchange {
   readonly request: FastifyRequest<ById>;
   readonly reply: FastifyReply;
   readonly deps: DockerApiDeps;
+  readonly way: Way;
 }
 
-async function attach(container: Container, { request, reply, deps }: Exchange): Promise<void> {
-  const isTty = container.spec?.tty ?? false;
+/** How the streams get to the client. */
+interface Way {
+  readonly open: () => RawStream;
+  readonly isFramed: boolean;
+  readonly hasAllStreams: boolean;
+}
+
+function hijacked(request: FastifyRequest, reply: FastifyReply, isTty: boolean): Way {
+  const open = () => hijack(request, reply, streamType(request.apiVersion, isTty));
+  return { open, isFramed: !isTty, hasAllStreams: false };
+}
+
+function isTtyOf({ spec }: Container): boolean {
+  return spec?.tty ?? false;
+}
+
+async function serveAttach(container: Container, exchange: Exchange): Promise<void> {
+  refuseStandstill(container);
+  await (flag(exchange.request.query, "stream") ? attach(container, exchange) : replay(container, exchange));
+}
+
+async function attach(container: Container, { request, deps, way }: Exchange): Promise<void> {
+  const isTty = isTtyOf(container);
   const keys = parseDetachKeys(text(request.query, "detachKeys"));
-  const open = openRequest(container, request.query);
+  const open = openRequest(container, request.query, way);
   const input = new SessionInput();
   const { call, end } = endableCall(request.call);
   const events = deps.containers.attach(opened(open, input), call)[Symbol.asyncIterator]();
@@ -53,9 +83,11 @@ async function attach(container: Container, { request, reply, deps }: Exchange):
     input.close();
     throw error;
   }
-  const raw = hijack(request, reply, streamType(request.apiVersion, isTty));
+  const raw = way.open();
+  const { isFramed } = way;
   const filter = isTty && open.stdin ? { detachFilter: detachFilter(keys) } : {};
-  await carry({ raw, input, events, endCall: end, isTty, hasStdin: open.stdin, wants: wantedOf(open), ...filter });
+  const wants = wantedOf(open);
+  await carry({ raw, input, events, endCall: end, isTty, isFramed, hasStdin: open.stdin, wants, ...filter });
 }
 
 function wantedOf({ stdout, stderr }: { readonly stdout: boolean; readonly stderr: boolean }) {
@@ -63,11 +95,10 @@ function wantedOf({ stdout, stderr }: { readonly stdout: boolean; readonly stder
 }
 
 /** Without `stream` an attachment is what was written before, where `logs` asks for it. */
-async function replay(container: Container, { request, reply, deps }: Exchange): Promise<void> {
-  const isTty = container.spec?.tty ?? false;
-  const open = openRequest(container, request.query);
-  const raw = hijack(request, reply, streamType(request.apiVersion, isTty));
-  const encode = encoderFor(isTty);
+async function replay(container: Container, { request, deps, way }: Exchange): Promise<void> {
+  const open = openRequest(container, request.query, way);
+  const raw = way.open();
+  const encode = encoderFor(!way.isFramed);
   const wants = wantedOf(open);
   if (open.logs) {
     const logs = deps.containers.readLogs(ReadLogsRequest.fromPartial({ ref: container.id }), request.call);
@@ -78,12 +109,13 @@ async function replay(container: Container, { request, reply, deps }: Exchange):
   raw.end();
 }
 
-function openRequest(container: Container, query: Query) {
+function openRequest(container: Container, query: Query, { hasAllStreams }: Way) {
+  const isWanted = (stream: string) => hasAllStreams || flag(query, stream);
   return {
     ref: container.id,
-    stdin: flag(query, "stdin") && (container.spec?.openStdin ?? false),
-    stdout: flag(query, "stdout"),
-    stderr: flag(query, "stderr"),
+    stdin: isWanted("stdin") && (container.spec?.openStdin ?? false),
+    stdout: isWanted("stdout"),
+    stderr: isWanted("stderr"),
     logs: flag(query, "logs"),
     position: undefined,
     awaitStart: !isRunning(container),

@@ -124,7 +124,7 @@ async function startAttached(body: StartExecBody, { request, reply, deps }: Exch
     const { spec } = exec;
     const filter = isTty ? { detachFilter: detachFilter(parseDetachKeys(spec?.detachKeys ?? "")) } : {};
     const hasStdin = spec?.stdin ?? false;
-    await carry({ raw, input, events, endCall: end, isTty, hasStdin, wants: () => true, ...filter });
+    await carry({ raw, input, events, endCall: end, isTty, isFramed: !isTty, hasStdin, wants: () => true, ...filter });
     return;
   }
   input.close();

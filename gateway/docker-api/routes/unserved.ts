@@ -20,7 +20,6 @@ const MISSING = [
   ["GET", "/containers/:id/checkpoints", "docker checkpoint"],
   ["POST", "/containers/:id/checkpoints", "docker checkpoint"],
   ["DELETE", "/containers/:id/checkpoints/*", "docker checkpoint"],
-  ["GET", "/containers/:id/attach/ws", "attaching by websocket"],
 ] as const;
 
 /** Swarm's pages say that this is no swarm; what is still to come says so plainly. */
