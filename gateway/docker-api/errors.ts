@@ -75,7 +75,12 @@ const EXCEPTIONS: Readonly<Record<string, DockerAnswer>> = {
     message: (error) => `unable to find user ${quoted(error.what) ?? ""}: no matching entries in passwd file`,
   },
   LOGS_NOT_READABLE: { message: why },
-  LOG_DRIVER_UNKNOWN: { message: why },
+  LOG_DRIVER_UNKNOWN: {
+    message: (error) => {
+      const name = /'([^']*)'/.exec(error.why)?.[1] ?? "";
+      return `error looking up logging plugin ${name}: plugin "${name}" not found`;
+    },
+  },
   LOG_OPTION_UNKNOWN: { message: why },
   CONTAINER_PATH_NOT_FOUND: {
     message: (error, subject) =>

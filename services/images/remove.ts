@@ -39,7 +39,7 @@ export async function removeImage(db: Database, reference: string, force: boolea
     for (const name of untagged) await record(tx, db.schema, "untag", row, name);
     if (!isLast) return { untagged, deleted: [], blobs: [] };
     const holders = await holdersOf(tx, row.id);
-    if (holders.length > 0 && !force) throw inUse(reference, holders);
+    if (holders.length > 0 && !force) throw inUse(reference, row.id, holders);
     if (holders.length > 0) return { untagged, deleted: [], blobs: [] };
     const blobs = await blobsOf(tx, row.id);
     await deleteImage(tx, row.id);
@@ -95,12 +95,13 @@ function record(tx: Db, schema: string, action: string, row: ImageRow, name: str
   return recordEvent(tx, schema, { type: "image", action, subject: row.id, attributes: { name } });
 }
 
-function inUse(reference: string, holders: readonly string[]): CtlError {
+function inUse(reference: string, id: string, holders: readonly string[]): CtlError {
   const names = holders.slice(0, 3).map((holder) => holder.slice(0, 12));
+  const more = holders.length > 3 ? ` and ${holders.length - 3} more` : "";
   return new CtlError("FAILED_PRECONDITION", {
     reason: "IMAGE_IN_USE",
     what: `remove the image ${reference}`,
-    why: `container ${names.join(", ")}${holders.length > 3 ? ` and ${holders.length - 3} more` : ""} is using it`,
+    why: `container ${names.join(", ")}${more} is using its referenced image ${id.replace("sha256:", "").slice(0, 12)}`,
     fix: "remove the containers first, or take only its names away with --force",
   });
 }

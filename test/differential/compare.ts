@@ -24,8 +24,8 @@ export function compare(scenario: string, { line }: Call, docker: CommandResult,
   return found.map((one) => ({ scenario, call: line, ...one }));
 }
 
-/** Lists that dockerd gives in an order that is nobody's: that of a map, or of things made in the same second. */
-const UNORDERED = /^(images|image (ls|prune)|volume (ls|prune)|system prune|rmi|port) ?|\{\{\.Mounts\}\}/;
+/** Lists that dockerd gives in an order that is nobody's: that of a map, of a directory, or of things made in the same second. */
+const UNORDERED = /^(images|image (ls|prune)|volume (ls|prune)|system prune|rmi|port|diff) ?|\{\{\.Mounts\}\}/;
 
 function compareOutput(line: string, docker: string, ctl: string): Found[] {
   const values = [jsonOf(docker), jsonOf(ctl)] as const;

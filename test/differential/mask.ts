@@ -1,6 +1,7 @@
 /** What differs from run to run and from host to host, in the order in which it is taken out of a text. */
 const MASKS: readonly (readonly [RegExp, string])[] = [
   [/\/var\/tmp\/[^\s"':,)]*?\/(data|exec|r|run)(?=\/)/g, "<root>"],
+  [/\/var\/tmp\/[^\s"':,)]*?\/(docker|d)-\w{6}(?=[/"\s]|$)/gm, "<home>"],
   [/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)/g, "<time>"],
   [/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? [+-]\d{4} [A-Z]+/g, "<time>"],
   [/(Less than a|About an?|\d+) (second|minute|hour|day|week|month|year)s?( ago)?/g, "<ago>"],

@@ -27,17 +27,19 @@ export function createRoutes(app: FastifyInstance, deps: DockerApiDeps): void {
         if (event?.$case === "created") created = { Id: event.value.id, Warnings: event.value.warnings };
       }
     } catch (error) {
-      throw aboutAnother(error);
+      throw aboutAnother(error, body.HostConfig.Links);
     }
     return json(reply, { ...created, Warnings: [...created.Warnings, ...warningsAbout(body.HostConfig)] }, 201);
   });
 }
 
 /** A client takes any 404 for a missing image and pulls it: another container that is missing is told by 400. */
-function aboutAnother(error: unknown): unknown {
+function aboutAnother(error: unknown, links: readonly string[]): unknown {
   if (!isCtlError(error) || error.reason !== "CONTAINER_NOT_FOUND") return error;
   const { message } = errorAnswer(error, "");
-  return new CtlError("INVALID_ARGUMENT", { reason: "REQUEST_INVALID", what: error.what, why: message, cause: error });
+  const linked = links.map((link) => link.split(":")[0] ?? "").find((name) => message.endsWith(`: ${name}`));
+  const why = linked === undefined ? message : `could not get container for ${linked}: ${message}`;
+  return new CtlError("INVALID_ARGUMENT", { reason: "REQUEST_INVALID", what: error.what, why, cause: error });
 }
 
 /** Throws NOT_FOUND IMAGE_PLATFORM_MISMATCH, upon which a client pulls the image for that platform. */

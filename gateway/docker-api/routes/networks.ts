@@ -46,6 +46,7 @@ export function networkRoutes(app: FastifyInstance, deps: DockerApiDeps): void {
 const createNetworkBody = goObject({
   Name: goString,
   Driver: goString,
+  Scope: goString,
   Internal: goBoolean,
   Attachable: goBoolean,
   Ingress: goBoolean,
@@ -61,7 +62,10 @@ const createNetworkBody = goObject({
 
 function networkRequest(body: (typeof createNetworkBody)["_output"]): CreateNetworkRequest {
   if (body.Name === "") throw invalidRequest("invalid name: name is empty");
-  if (body.Ingress || body.ConfigOnly) throw invalidRequest("swarm networks are not supported");
+  if (body.Scope === "swarm") throw invalidRequest("cannot create a swarm scoped network when swarm is not active");
+  if (body.Ingress) throw invalidRequest("an ingress network is a swarm's, and ctl has no swarm mode");
+  if (body.ConfigOnly)
+    throw invalidRequest("a network that only configures others is not supported: give each its own");
   if (body.EnableIPv6) throw invalidRequest("EnableIPv6 is not supported");
   if (!["", "default"].includes(body.IPAM.Driver)) throw invalidRequest(`IPAM driver "${body.IPAM.Driver}" not found`);
   return CreateNetworkRequest.fromPartial({

@@ -29,6 +29,9 @@ export function isRunning(container: Container): boolean {
   );
 }
 
+/** What Docker tells of a start that failed before there was a process. */
+const NEVER_STARTED = 128;
+
 /** `State` of a container's inspection. */
 export function inspectedState(container: Container) {
   return {
@@ -39,7 +42,7 @@ export function inspectedState(container: Container) {
     OOMKilled: container.oomKilled,
     Dead: container.state === ContainerState.DEAD,
     Pid: container.pid,
-    ExitCode: container.exitCode ?? 0,
+    ExitCode: container.exitCode ?? (container.error === "" ? 0 : NEVER_STARTED),
     Error: container.error,
     StartedAt: rfc3339Nano(container.started),
     FinishedAt: rfc3339Nano(container.finished),

@@ -9,11 +9,16 @@ export function eventLine(event: Event, version: ApiVersion): Buffer {
     ...(version.minor < 52 ? legacyFields(event) : {}),
     Type: event.type,
     Action: event.action,
-    Actor: { ID: event.id, Attributes: sorted(event.attributes) },
+    Actor: { ID: event.id, Attributes: sorted(attributesOf(event)) },
     scope: "local",
     time: event.time?.seconds ?? 0,
   };
   return Buffer.from(`${JSON.stringify(message).slice(0, -1)},"timeNano":${unixNano(event.time)}}\n`);
+}
+
+/** Docker tells the propagation of a volume's mount too, which volumes do not have. */
+function attributesOf({ type, action, attributes }: Event): Readonly<Record<string, string>> {
+  return type === "volume" && action === "mount" ? { ...attributes, propagation: "" } : attributes;
 }
 
 function legacyFields(event: Event) {

@@ -141,7 +141,7 @@ function memoryWarnings(resources: Resources, facts: LimitFacts): string[] {
   if (oomKillDisable && !facts.hasOomControl) warnings.push("this kernel does not support OomKillDisable: discarded");
   else if (oomKillDisable && memoryBytes === 0) {
     warnings.push(
-      "OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources",
+      "OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources.",
     );
   }
   return warnings;

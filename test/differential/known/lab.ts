@@ -20,5 +20,8 @@ export const LAB: readonly Known[] = [
   { reason: "as the source of the daemon's own limits says", call: /ulimit -a/, at: /stdout/ },
   { reason: "both have a directory of their own", at: /^DockerRootDir$/ },
   { reason: "each has its own bridge", at: /Options\.com\.docker\.network\.bridge\.name$/ },
+  { reason: "a mount above its own root is dockerd's slave", at: /Mounts\[\d\]\.Propagation$/, docker: /rslave/ },
+  { reason: "dockerd remembers its last 256 events", call: /^events .*volume=data/, at: /stdout/ },
+  { reason: "dockerd's resolver waits for servers that are not there", call: /nslookup nope\.invalid/, at: /stdout/ },
   { reason: "dockerd sees that it is in a namespace", call: /^info/, at: /OperatingSystem|stdout/ },
 ];

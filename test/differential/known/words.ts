@@ -8,7 +8,12 @@ export const WORDS: readonly Known[] = [
   {
     reason: "ctl's own words, which say what to do",
     at: /^(stderr|stdout)$/,
-    ctl: /\([^)]*\)\.?\s*$|failed to create task for container|the container has no program/,
+    ctl: /\(.*\)\.?\s*$|ailed to create task for container|the container has no program/,
   },
+  { reason: "a warning in ctl's words", call: /--blkio-weight 100/, at: /stderr/ },
+  { reason: "who has the address is told too", at: /stderr/, ctl: /ddress already in use: container/ },
+  { reason: "the path of the host is nobody's business", at: /stderr/, docker: /~stat <root>.*: not a directory/ },
+  { reason: "what is wrong with an archive", at: /stderr/, ctl: /annot unpack the archive/ },
+  { reason: "a colon before the name, as everywhere else", call: /^ps --filter (before|since)=nope/, at: /stderr/ },
   { reason: "ctl's own words in the state too", at: /^Error$/ },
 ];

@@ -140,7 +140,7 @@ const CASES: Readonly<Record<string, Case>> = {
     code: "INVALID_ARGUMENT",
     why: "logger: no log driver named 'x' is registered",
     status: 400,
-    message: "logger: no log driver named 'x' is registered",
+    message: 'error looking up logging plugin x: plugin "x" not found',
   },
   LOG_OPTION_UNKNOWN: {
     code: "INVALID_ARGUMENT",
