@@ -15,6 +15,9 @@ export const OMITTED: readonly RegExp[] = [
   /^Runtimes\{\}\.(runtimeArgs|status)$/,
   /^\[\]\.Ports\[\]\.(IP|PublicPort)$/,
   /^DefaultAddressPools$/,
+  // one of both: an image that goes has lost its names before
+  /^\[\]\.(Untagged|Deleted)$/,
+  /^Platforms\[\]\.(variant|os\.version|os\.features)$/,
   // of the containerd image store, which a dockerd without it has not either
   /(^|\.)(ImageManifestDescriptor|Manifests|Descriptor|Identity|Storage)$/,
   // of containerd, of device plugins and of Windows

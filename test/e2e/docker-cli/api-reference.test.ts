@@ -1,44 +1,94 @@
 import { request } from "node:http";
-import { json } from "node:stream/consumers";
+import { text } from "node:stream/consumers";
 import { expect } from "chai";
 import { NULL_IN_DOCKER, OMITTED, OURS } from "../../api-reference/exceptions.ts";
 import { type Problem, problemsOf, readReference } from "../../api-reference/reference.ts";
 import { sharedEngine } from "../engine.ts";
 
-/** What is asked for, and what the description calls it. */
-const ANSWERS = [
-  ["GET", "/containers/json?all=1&size=1", "GET /containers/json"],
-  ["GET", "/containers/web/json?size=1", "GET /containers/{id}/json"],
-  ["GET", "/containers/web/top", "GET /containers/{id}/top"],
-  ["GET", "/images/json", "GET /images/json"],
-  ["GET", "/images/busybox/json", "GET /images/{name}/json"],
-  ["GET", "/images/busybox/history", "GET /images/{name}/history"],
-  ["GET", "/info", "GET /info"],
-  ["GET", "/version", "GET /version"],
-  ["GET", "/system/df?verbose=1", "GET /system/df"],
-  ["GET", "/networks", "GET /networks"],
-  ["GET", "/networks/lan", "GET /networks/{id}"],
-  ["GET", "/volumes", "GET /volumes"],
-  ["GET", "/volumes/data", "GET /volumes/{name}"],
-  ["POST", "/containers/prune", "POST /containers/prune"],
-  ["POST", "/images/prune", "POST /images/prune"],
-  ["POST", "/networks/prune", "POST /networks/prune"],
-  ["POST", "/volumes/prune", "POST /volumes/prune"],
-  ["POST", "/build/prune", "POST /build/prune"],
-] as const;
+interface Asked {
+  readonly method: "GET" | "POST" | "DELETE";
+  /** `EXEC` is the id of the last exec that was made, `REGISTRY` and `IMAGE` are the lab's. */
+  readonly path: string;
+  /** What the description calls it. */
+  readonly name: string;
+  readonly body?: object;
+}
+
+function get(path: string, name: string): Asked {
+  return { method: "GET", path, name: `GET ${name}` };
+}
+
+function post(path: string, name: string, body?: object): Asked {
+  return { method: "POST", path, name: `POST ${name}`, ...(body === undefined ? {} : { body }) };
+}
+
+const LOGIN = { username: "somebody", password: "secret", serveraddress: "http://REGISTRY" };
+
+/** In this order: later ones are about what earlier ones made. */
+const ANSWERS: readonly Asked[] = [
+  post("/containers/create?name=made", "/containers/create", { Image: "busybox", Cmd: ["sh", "-c", "exit 3"] }),
+  post("/containers/made/update", "/containers/{id}/update", { Memory: 64 << 20, MemorySwap: 128 << 20 }),
+  post("/containers/made/start", "/containers/{id}/start"),
+  post("/containers/made/wait", "/containers/{id}/wait"),
+  get("/containers/json?all=1&size=1", "/containers/json"),
+  get("/containers/web/json?size=1", "/containers/{id}/json"),
+  get("/containers/made/json", "/containers/{id}/json"),
+  get("/containers/web/top", "/containers/{id}/top"),
+  get("/containers/web/stats?stream=false", "/containers/{id}/stats"),
+  get("/containers/web/changes", "/containers/{id}/changes"),
+  post("/containers/web/exec", "/containers/{id}/exec", { Cmd: ["true"], AttachStdout: true }),
+  get("/exec/EXEC/json", "/exec/{id}/json"),
+  get("/images/json", "/images/json"),
+  get("/images/busybox/json", "/images/{name}/json"),
+  get("/images/busybox/history", "/images/{name}/history"),
+  post("/images/busybox/tag?repo=spare&tag=1", "/images/{name}/tag"),
+  { method: "DELETE", path: "/images/spare:1", name: "DELETE /images/{name}" },
+  get("/distribution/IMAGE/json", "/distribution/{name}/json"),
+  post("/auth", "/auth", LOGIN),
+  get("/info", "/info"),
+  get("/version", "/version"),
+  get("/system/df?verbose=1", "/system/df"),
+  get("/events?since=0&until=1s", "/events"),
+  post("/networks/create", "/networks/create", { Name: "made" }),
+  get("/networks", "/networks"),
+  get("/networks/lan", "/networks/{id}"),
+  post("/volumes/create", "/volumes/create", { Name: "made", Labels: { a: "b" } }),
+  get("/volumes", "/volumes"),
+  get("/volumes/data", "/volumes/{name}"),
+  post("/containers/prune", "/containers/prune"),
+  post("/images/prune", "/images/prune"),
+  post("/networks/prune", "/networks/prune"),
+  post("/volumes/prune", "/volumes/prune"),
+  post("/build/prune", "/build/prune"),
+];
+
+/** Of the store that ctl has not: no image has one. */
+const NEVER = ["GET /images/{name}/attestations"];
 
 describe("the Docker API's answers", function () {
   this.timeout(60_000);
   const engine = sharedEngine({ images: ["busybox"] });
   const reference = readReference();
 
-  const ask = async (method: string, path: string): Promise<unknown> => {
-    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    const asking = request({ socketPath: engine.daemon.socket, method, path: `/v1.56${path}` }, (response) =>
-      json(response).then(resolve, reject),
+  const ask = async ({ method, path, body }: Asked): Promise<unknown[]> => {
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    const options = { socketPath: engine.daemon.socket, method, path: `/v1.56${path}` };
+    const asking = request({ ...options, headers: { "content-type": "application/json" } }, (response) =>
+      text(response).then((answer) => {
+        if ((response.statusCode ?? 0) < 400) resolve(answer);
+        else reject(new Error(`${method} ${path}: ${response.statusCode} ${answer}`));
+      }, reject),
     );
-    asking.on("error", reject).end();
-    return promise;
+    asking.on("error", reject).end(body === undefined ? undefined : filled(JSON.stringify(body)));
+    // events come one a line
+    const lines = (await promise).split("\n").filter((line) => line !== "");
+    return lines.map((line) => JSON.parse(line));
+  };
+  let exec = "";
+  const filled = (given: string): string => {
+    const { address } = engine.registry;
+    const image = `${address}/library/busybox:latest`;
+    return given.replace("EXEC", exec).replace("REGISTRY", address).replace("IMAGE", image);
   };
 
   it("have the fields that Docker's description names, with their types", async () => {
@@ -47,11 +97,14 @@ describe("the Docker API's answers", function () {
     const given = ["-v", "data:/data", "--tmpfs", "/t", "-p", "127.0.0.1:0:80", "--network", "lan", "-e", "A=1"];
     await engine.ok("run", "-d", "--name", "web", ...checked, ...given, "--label", "a=b", "busybox", "sleep", "60");
     const found = new Map<string, Problem>();
-    for (const [method, path, name] of ANSWERS) {
-      const answer = reference.get(name);
-      if (answer === undefined) throw new Error(`the description has no ${name}`);
-      for (const problem of problemsOf(await ask(method, path), answer)) {
-        found.set(`${name}: ${problem.kind} ${problem.path}`, problem);
+    for (const asked of ANSWERS) {
+      const answer = reference.get(asked.name);
+      if (answer === undefined) throw new Error(`the description has no ${asked.name}`);
+      const told = await ask({ ...asked, path: filled(asked.path) });
+      if (asked.name === "POST /containers/{id}/exec") exec = (told as { Id: string }[])[0]?.Id ?? "";
+      expect(told.length > 0, `${asked.name} answers`).to.equal(answer.size > 0);
+      for (const problem of told.flatMap((one) => problemsOf(one, answer))) {
+        found.set(`${asked.name}: ${problem.kind} ${problem.path}`, problem);
       }
     }
     const isExcused = ({ kind, path }: Problem) =>
@@ -59,5 +112,11 @@ describe("the Docker API's answers", function () {
       (kind === "wrong" && NULL_IN_DOCKER.some((pattern) => pattern.test(path))) ||
       (kind === "unknown" && OURS.some((pattern) => pattern.test(path)));
     expect([...found].filter(([, problem]) => !isExcused(problem)).map(([text]) => text)).to.deep.equal([]);
+  });
+
+  it("are tried for every endpoint whose answer the description tells", () => {
+    const described = [...reference].filter(([, answer]) => answer.size > 0).map(([name]) => name);
+    const tried = [...ANSWERS.map(({ name }) => name), ...NEVER];
+    expect(described.filter((name) => !tried.includes(name))).to.deep.equal([]);
   });
 });
