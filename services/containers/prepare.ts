@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises";
 import type { Database } from "../kit/database.ts";
 import { CtlError } from "../kit/errors.ts";
 import { inSpan } from "../kit/telemetry/trace.ts";
@@ -62,11 +61,10 @@ async function prepareNow(
 export async function prepareRow(row: Prepared, host: ContainerHost): Promise<string> {
   const { bundle, rootfs } = containerPaths(host.root, row.id);
   host.migration?.expect(row.id, EXPECTED_START_MS);
-  await mkdir(bundle, { recursive: true, mode: 0o711 });
   await inSpan("rootfs.mount", {}, () =>
     mountRootfs(
       { directories: rootfsDirectories(bundle), layers: row.layers, isVolatile: row.auto_remove },
-      (request) => host.thread.mount(request),
+      (request) => host.thread.mountRoot(request),
     ),
   );
   return rootfs;

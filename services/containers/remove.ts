@@ -83,7 +83,7 @@ export class Removals implements AsyncDisposable {
         log.warn({ [attribute.containerId]: row.id }, "log removed before all of it was sent on");
       }
       await takeDownAll(row.id, row.run, host, signal);
-      await removeAskedParent(host.layout, host.cgroupParent, row.spec.cgroupParent);
+      removeAskedParent(host.layout, host.cgroupParent, row.spec.cgroupParent);
       await db.transaction((tx) => Promise.all([markCleaned(tx, row.id), deleteGone(tx, row.id)]));
     };
     const cleaned = serial

@@ -5,7 +5,8 @@ import { isUp } from "../lifecycle.ts";
 import { containerPaths } from "../paths.ts";
 import { beingRemoved } from "../prepare.ts";
 import { isRunning } from "../reconcile.ts";
-import { isMounted, makeRootfsDirectories, rootfsDirectories } from "../rootfs/overlay.ts";
+import { makeRootDirectories } from "../rootfs/mount-root.ts";
+import { isMounted, neededDirectories, rootfsDirectories } from "../rootfs/overlay.ts";
 import type { ContainerRow } from "../store/containers.ts";
 import type { OverlayView, View, ViewMount } from "./jobs.ts";
 
@@ -51,7 +52,7 @@ async function overlayView(
   const { bundle } = containerPaths(host.root, row.id);
   const directories = rootfsDirectories(bundle);
   await mkdir(bundle, { recursive: true, mode: 0o711 });
-  await makeRootfsDirectories(directories, row.layers);
+  makeRootDirectories(neededDirectories(directories, row.layers));
   return {
     kind: "overlay",
     directories: { bundle, ...directories },

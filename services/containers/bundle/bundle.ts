@@ -1,9 +1,9 @@
-import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type ConfigRequest, containerConfig, hostFilePaths, hostnameOf } from "./config.ts";
 import type { HostFacts } from "./host-facts.ts";
 import { type HostsLine, hostnameFile, hostsFile, resolvConfFile } from "./host-files.ts";
 import type { OciConfig } from "./oci-config.ts";
+import type { BundleFiles } from "./write-files.ts";
 
 declare global {
   interface JSON {
@@ -22,40 +22,37 @@ export interface BundleRequest extends ConfigRequest {
   readonly others: ConfigRequest["others"] & { readonly links: readonly HostsLine[] };
 }
 
+/** By the host's thread. */
+export type WriteFiles = (files: BundleFiles) => Promise<void>;
+
 /**
- * Writes a bundle: config.json, hosts, hostname, resolv.conf. Written anew before every run and never synced: after a
- * power cut nothing runs, so nothing reads it. About 1 ms. Throws what `containerConfig` does.
+ * Writes a bundle into a directory that is there: config.json, hosts, hostname, resolv.conf. Written anew before every run
+ * and never synced: after a power cut nothing runs, so nothing reads it. About 1 ms. Throws what `containerConfig` does.
  */
-export async function writeBundle(request: BundleRequest, facts: HostFacts): Promise<OciConfig> {
+export async function writeBundle(request: BundleRequest, facts: HostFacts, write: WriteFiles): Promise<OciConfig> {
   const { bundlePath, spec } = request;
   const config = await containerConfig(request, facts);
-  const files = hostFilePaths(bundlePath);
+  const paths = hostFilePaths(bundlePath);
   const hostname = hostnameOf(request);
   const extraHosts = spec.extraHosts.map((one) => one.replace(/(?<=[:=])host-gateway$/, request.hostGateway));
-  await mkdir(bundlePath, { recursive: true, mode: 0o711 });
-  await Promise.all([
-    writeFile(join(bundlePath, "config.json"), configText(config), { mode: 0o600 }),
-    writeFile(files.hostname, hostnameFile(hostname), { mode: 0o644 }),
-    writeFile(files.resolvConf, resolvConfFile(spec.dns, request.resolvConf), { mode: 0o644 }),
-    writeFile(
-      files.hosts,
-      hostsFile({
-        ...{ hostname, domainname: spec.domainname, addresses: request.addresses, extraHosts },
-        links: request.others.links,
-      }),
-      { mode: 0o644 },
-    ),
-  ]);
+  const hosts = hostsFile({
+    ...{ hostname, domainname: spec.domainname, addresses: request.addresses, extraHosts },
+    links: request.others.links,
+  });
+  await write({
+    directory: bundlePath,
+    stale: RUN_FILES,
+    files: [
+      { path: join(bundlePath, "config.json"), text: configText(config), mode: 0o600 },
+      { path: paths.hostname, text: hostnameFile(hostname), mode: 0o644 },
+      { path: paths.resolvConf, text: resolvConfFile(spec.dns, request.resolvConf), mode: 0o644 },
+      { path: paths.hosts, text: hosts, mode: 0o644 },
+    ],
+  });
   return config;
 }
 
 /** What an earlier run left that a new one must not find: an OOM mark, the FIFOs of a monitor that is gone. */
-export async function clearRunFiles(bundlePath: string): Promise<void> {
-  const there = new Set(await readdir(bundlePath));
-  const left = RUN_FILES.filter((name) => there.has(name));
-  await Promise.all(left.map((name) => rm(join(bundlePath, name), { force: true })));
-}
-
 const RUN_FILES = ["oom", "attach", "ctl", "winsz", "pidfile", "conmon.pid"] as const;
 
 export function configText(config: unknown): string {

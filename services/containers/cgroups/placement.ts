@@ -1,4 +1,5 @@
-import { mkdir, rmdir, writeFile } from "node:fs/promises";
+import { rmdirSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { ContainerId } from "../spec/spec.ts";
 import { type CgroupLayout, directoriesOf } from "./layout.ts";
@@ -46,29 +47,28 @@ export async function enterMonitorCgroup(layout: CgroupLayout, path: string, pid
   }
 }
 
-/** Removes a container's empty cgroups. Idempotent; false when one still has processes. */
-export async function removeCgroups(layout: CgroupLayout, paths: readonly string[]): Promise<boolean> {
-  let isGone = true;
-  for (const directory of paths.flatMap((path) => directoriesOf(layout, path))) {
-    isGone = (await removeDirectory(directory)) && isGone;
-  }
-  return isGone;
+/**
+ * Removes a container's empty cgroups. Idempotent; false when one still has processes. In this thread: no disk is behind
+ * them and each takes the kernel 10 to 25 µs, of which there are ten on a v1 host; through libuv's pool it would be 100.
+ */
+export function removeCgroups(layout: CgroupLayout, paths: readonly string[]): boolean {
+  const gone = paths.flatMap((path) => directoriesOf(layout, path)).map(removeDirectory);
+  return !gone.includes(false);
 }
 
 /**
  * Removes the cgroups that a runtime made between ours and a container with a parent of its own (`--cgroup-parent web`),
  * once no container is in them. One at an absolute path is somebody else's, and stays as with Docker. Idempotent.
  */
-export async function removeAskedParent(layout: CgroupLayout, parent: CgroupParent, asked = ""): Promise<void> {
+export function removeAskedParent(layout: CgroupLayout, parent: CgroupParent, asked = ""): void {
   if (asked === "" || asked.startsWith("/")) return;
   const top = parentPath(parent);
-  for (let path = join(top, asked); path.startsWith(`${top}/`); path = dirname(path))
-    await removeCgroups(layout, [path]);
+  for (let path = join(top, asked); path.startsWith(`${top}/`); path = dirname(path)) removeCgroups(layout, [path]);
 }
 
-async function removeDirectory(directory: string): Promise<boolean> {
+function removeDirectory(directory: string): boolean {
   try {
-    await rmdir(directory);
+    rmdirSync(directory);
     return true;
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : undefined;

@@ -113,7 +113,7 @@ export class Restarts {
     const { db, host, exits } = this.#deps;
     const directories = rootfsDirectories(containerPaths(host.root, row.id).bundle);
     const overlay = { directories, layers: row.layers, isVolatile: false };
-    await mountRootfs(overlay, (request) => host.thread.mount(request));
+    await mountRootfs(overlay, (request) => host.thread.mountRoot(request));
     const run = await nextRunNumber(row.id, row.run, host, signal);
     using _ = exits.starting(row.id, run);
     const started = await runOf(row, run, given, this.#deps, signal);

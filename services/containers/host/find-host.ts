@@ -4,6 +4,7 @@ import { runCommand } from "../../kit/command.ts";
 import { bindOpenat2 } from "../../kit/linux/openat2.ts";
 import { bindPidfds } from "../../kit/linux/pidfd.ts";
 import { readBootId } from "../../kit/linux/process-identity.ts";
+import { bindRemoveTree } from "../../kit/linux/remove-tree.ts";
 import { readHostFacts } from "../bundle/host-facts.ts";
 import { detectCgroups } from "../cgroups/layout.ts";
 import { readLimitFacts } from "../cgroups/limits.ts";
@@ -89,6 +90,7 @@ export async function findHost(settings: HostSettings, signal: AbortSignal): Pro
       facts,
       pidfds: bindPidfds(),
       openat2: bindOpenat2(),
+      removeTree: bindRemoveTree(),
       migration,
       bootId,
     },

@@ -1,5 +1,6 @@
 import type { Openat2 } from "../../kit/linux/openat2.ts";
 import type { Pidfds } from "../../kit/linux/pidfd.ts";
+import type { RemoveTree } from "../../kit/linux/remove-tree.ts";
 import type { HostFacts } from "../bundle/host-facts.ts";
 import type { CgroupLayout } from "../cgroups/layout.ts";
 import type { LimitFacts } from "../cgroups/limits.ts";
@@ -30,6 +31,7 @@ export interface ContainerHost {
   readonly facts: HostFacts;
   readonly pidfds: Pidfds;
   readonly openat2: Openat2;
+  readonly removeTree: RemoveTree;
   readonly migration: WarmMigration | undefined;
   /** Of this boot: a process is (pid, start time, epoch). */
   readonly bootId: string;

@@ -1,8 +1,9 @@
-import { mkdir, rm, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { CtlError } from "../../kit/errors.ts";
 import { isErrno, syscallFailure } from "../../kit/linux/libc.ts";
-import { bindUnmount, type MountRequest, UnmountFlag } from "../../kit/linux/mount.ts";
+import { bindUnmount, UnmountFlag } from "../../kit/linux/mount.ts";
+import type { RootMount } from "./mount-root.ts";
 
 /** mount(2) copies at most one page of options, the closing zero among it. */
 const MOST_OPTION_BYTES = 4095;
@@ -33,20 +34,19 @@ export interface OverlayRequest {
   readonly isVolatile: boolean;
 }
 
-/** mount(2) by the thread whose cwd the layers are relative to. */
-export type MountFromLayers = (request: MountRequest) => Promise<void>;
+/** By the thread whose cwd the layers are relative to. */
+export type MountFromLayers = (request: RootMount) => Promise<void>;
 
 /**
- * Mounts a container's root. Idempotent: when it is mounted already, that is the answer. 0.7 ms.
+ * Makes a container's directories and mounts its root. Idempotent: when it is mounted already, that is the answer. 0.7 ms.
  * Throws FAILED_PRECONDITION ROOTFS_TOO_MANY_LAYERS, ROOTFS_LAYER_MISSING; INTERNAL SYSCALL_REFUSED.
  */
-export async function mountRootfs(request: OverlayRequest, mount: MountFromLayers): Promise<void> {
-  const { directories } = request;
-  if (await isMounted(directories.merged)) return;
-  await makeRootfsDirectories(directories, request.layers);
+export async function mountRootfs(request: OverlayRequest, mountRoot: MountFromLayers): Promise<void> {
+  const { directories, layers } = request;
   const options = overlayOptions(request);
+  const mount = { source: "overlay", target: directories.merged, type: "overlay", options };
   try {
-    await mount({ source: "overlay", target: directories.merged, type: "overlay", options });
+    await mountRoot({ ...neededDirectories(directories, layers), mount });
   } catch (error) {
     if (isErrno(error, "ENOENT")) throw layerMissing(request, error);
     throw syscallFailure(error, `mount the root file system of a container at ${directories.merged}`);
@@ -93,20 +93,21 @@ export async function isMounted(path: string): Promise<boolean> {
   return own !== undefined && own.dev !== parent?.dev;
 }
 
-/** What a mount of the root needs to be there. Idempotent. */
-export async function makeRootfsDirectories(
+/** What a mount of the root needs to be there: the container's own directory, upper and work, where it is mounted. */
+export function neededDirectories(
   { upper, work, merged }: RootfsDirectories,
   layers: readonly string[],
-): Promise<void> {
-  const mode = 0o755;
-  const [newWork] = await Promise.all([
-    mkdir(work, { recursive: true, mode: 0o700 }),
-    mkdir(upper, { recursive: true, mode }),
-    mkdir(merged, { recursive: true, mode: 0o700 }),
-    ...(layers.length === 0 ? [mkdir(emptyLower(work), { recursive: true, mode })] : []),
-  ]);
-  // a mount that was volatile and did not end well leaves a mark for which the next one is refused
-  if (newWork === undefined) await rm(join(work, "work", "incompat"), { recursive: true, force: true });
+): Omit<RootMount, "mount"> {
+  return {
+    directories: [
+      { path: dirname(merged), mode: 0o711 },
+      { path: upper, mode: 0o755 },
+      { path: work, mode: 0o700 },
+      { path: merged, mode: 0o700 },
+      ...(layers.length === 0 ? [{ path: emptyLower(work), mode: 0o755 }] : []),
+    ],
+    volatileMark: join(work, "work", "incompat"),
+  };
 }
 
 /** An image of no layers (`FROM scratch`) still needs a lower directory. */

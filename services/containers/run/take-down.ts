@@ -1,4 +1,3 @@
-import { rm } from "node:fs/promises";
 import { inSpan } from "../../kit/telemetry/trace.ts";
 import { containerCgroups, removeCgroups } from "../cgroups/placement.ts";
 import type { ContainerHost } from "../host/host.ts";
@@ -23,11 +22,14 @@ export async function takeDownRun(id: string, run: number, host: ContainerHost, 
   const { payload, all } = containerCgroups(host.cgroupParent, id as ContainerId);
   const runtime = await runtimeOfRun(host, name);
   await inSpan("runtime.delete", {}, async () => {
-    const expected = { payload, removePayload: () => removeCgroups(host.layout, [payload]) };
-    if (await forgetEndedRun(runtime, name, expected)) return;
-    await deleteRun({ ...host, runtime }, name, { force: true }, signal);
+    const isForgotten = await forgetEndedRun(runtime, name, {
+      payload,
+      removePayload: () => removeCgroups(host.layout, [payload]),
+      removeTree: host.removeTree,
+    });
+    if (!isForgotten) await deleteRun({ ...host, runtime }, name, { force: true }, signal);
+    removeCgroups(host.layout, isForgotten ? all.filter((path) => path !== payload) : all);
   });
-  await removeCgroups(host.layout, all);
 }
 
 /** The mounts of a container that does not run; what was written to its root stays. Idempotent. */
@@ -43,5 +45,5 @@ export async function takeDownAll(id: string, run: number, host: ContainerHost, 
   const { bundle } = containerPaths(host.root, id);
   await takeDownRun(id, run, host, signal);
   await takeDownRootfs(id, host);
-  await rm(bundle, { recursive: true, force: true });
+  await host.removeTree(bundle);
 }

@@ -1,6 +1,13 @@
-import { readFile, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { RemoveTree } from "../../kit/linux/remove-tree.ts";
 import type { OciRuntime } from "./oci-runtime.ts";
+
+interface Expected {
+  readonly payload: string;
+  readonly removePayload: () => boolean;
+  readonly removeTree: RemoveTree;
+}
 
 /**
  * Removes an ended crun run as its own `delete` does: its cgroups, which the kernel keeps while a process is in them, then
@@ -10,7 +17,7 @@ import type { OciRuntime } from "./oci-runtime.ts";
 export async function forgetEndedRun(
   runtime: OciRuntime,
   id: string,
-  { payload, removePayload }: { readonly payload: string; readonly removePayload: () => Promise<boolean> },
+  { payload, removePayload, removeTree }: Expected,
 ): Promise<boolean> {
   if (runtime.kind !== "crun") return false;
   const directory = join(runtime.stateRoot, id);
@@ -18,7 +25,7 @@ export async function forgetEndedRun(
   const [status, config] = await Promise.all([read("status"), read("config.json")]);
   // without its status it is what a create that was killed leaves; a hook is the runtime's to call
   if (!status.includes(`"${payload}"`) || config.includes('"poststop"')) return false;
-  if (!(await removePayload())) return false;
-  await rm(directory, { recursive: true, force: true });
+  if (!removePayload()) return false;
+  await removeTree(directory);
   return true;
 }

@@ -1,13 +1,14 @@
-import type { MountRequest } from "../../kit/linux/mount.ts";
 import { mountOf, readMountinfo } from "../../kit/linux/mountinfo.ts";
 import type { SpawnRequest } from "../../kit/linux/spawn.ts";
 import { HostThread } from "../../kit/linux/thread.ts";
+import type { BundleFiles } from "../bundle/write-files.ts";
 import type { CgroupLayout } from "../cgroups/layout.ts";
+import type { RootMount } from "../rootfs/mount-root.ts";
 import type { HostOperations, HybridCover, Standpoint } from "./host.thread.ts";
 
 /**
  * The containers service's one thread that leaves the process's cwd and, on a host in hybrid cgroup mode, its mount
- * namespace: it mounts roots from layers, and starts conmon and the runtime. Start it after `shareRoot`.
+ * namespace: it mounts roots from layers, writes bundles, and starts conmon and the runtime. Start it after `shareRoot`.
  */
 export class ContainerThread implements AsyncDisposable {
   readonly #thread: HostThread<HostOperations>;
@@ -34,8 +35,12 @@ export class ContainerThread implements AsyncDisposable {
     return new ContainerThread(thread, standpoint);
   }
 
-  mount(request: MountRequest): Promise<void> {
-    return this.#thread.call("mount", request);
+  mountRoot(request: RootMount): Promise<void> {
+    return this.#thread.call("mountRoot", request);
+  }
+
+  writeBundle(request: BundleFiles): Promise<void> {
+    return this.#thread.call("writeBundle", request);
   }
 
   spawn(request: SpawnRequest): Promise<number> {

@@ -1,8 +1,10 @@
 import { lastErrno, loadLibc, SyscallError } from "../../kit/linux/libc.ts";
-import { bindMount, MountFlag, type MountRequest } from "../../kit/linux/mount.ts";
+import { bindMount, MountFlag } from "../../kit/linux/mount.ts";
 import { bindEnterNamespace, bindUnshare, NamespaceFlag } from "../../kit/linux/namespace.ts";
 import { bindSpawns, type SpawnRequest } from "../../kit/linux/spawn.ts";
 import { serveThread } from "../../kit/linux/thread-program.ts";
+import { type BundleFiles, writeBundleFiles } from "../bundle/write-files.ts";
+import { mountRoot, type RootMount } from "../rootfs/mount-root.ts";
 
 /** Where the thread stands before it does anything else. */
 export interface Standpoint {
@@ -25,7 +27,7 @@ export type HostOperations = ReturnType<typeof hostOperations>;
 
 const PROCESS_MOUNT_NAMESPACE = "/proc/self/ns/mnt";
 
-/** All that this thread does: mount from a short cwd, and start programs that see the cgroup mounts as it does. */
+/** All that this thread does: roots from a short cwd, bundles, and programs that see the cgroup mounts as it does. */
 function hostOperations() {
   const libc = loadLibc();
   const chdir = libc.func("int chdir(const char *)");
@@ -61,7 +63,8 @@ function hostOperations() {
       enterNamespace(PROCESS_MOUNT_NAMESPACE, NamespaceFlag.mount);
       stand(standpoint);
     },
-    mount: (request: MountRequest) => mount(request),
+    mountRoot: (request: RootMount) => mountRoot(request, mount),
+    writeBundle: (request: BundleFiles) => writeBundleFiles(request),
     spawn: (request: SpawnRequest) => spawns.spawn(request),
   };
 }

@@ -1,4 +1,4 @@
-import { access } from "node:fs/promises";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { OciRuntime, RuntimeKind } from "./oci-runtime.ts";
 import { USUAL_RUNTIMES } from "./probe.ts";
@@ -20,10 +20,10 @@ export interface Runtimes {
  */
 export async function runtimeOfRun({ runtime: today, runtimes }: Runtimes, name: string): Promise<OciRuntime> {
   for (const configured of runtimes.values()) {
-    if (await exists(join(configured.stateRoot, name))) return configured;
+    if (existsSync(join(configured.stateRoot, name))) return configured;
   }
   for (const kind of ["crun", "runc"] as const) {
-    if (kind === today.kind || !(await exists(join(today.stateRoot, name, MARKS[kind])))) continue;
+    if (kind === today.kind || !existsSync(join(today.stateRoot, name, MARKS[kind]))) continue;
     const path = await usualPath(kind);
     // a run that waits for its release was made to be let go by the runtime's own `start`
     if (path !== undefined) return { ...today, kind, path, releasesByFifo: false };
@@ -33,18 +33,11 @@ export async function runtimeOfRun({ runtime: today, runtimes }: Runtimes, name:
 
 /** Where this host has that runtime, if it does. */
 export async function usualPath(kind: RuntimeKind): Promise<string | undefined> {
-  for (const { kind: found, path } of USUAL_RUNTIMES) if (found === kind && (await exists(path))) return path;
+  for (const { kind: found, path } of USUAL_RUNTIMES) if (found === kind && existsSync(path)) return path;
   return undefined;
 }
 
 /** Every directory that has runs' state. */
 export function stateRoots({ runtime, runtimes }: Runtimes): string[] {
   return [runtime.stateRoot, ...[...runtimes.values()].map(({ stateRoot }) => stateRoot)];
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -100,7 +100,7 @@ async function tryRuntime(
   const cgroupsPath = `${parentPath(cgroupParent)}/${id}`;
   await using undo = new AsyncDisposableStack();
   undo.defer(() => rm(workDirectory, { recursive: true, force: true }));
-  undo.defer(async () => void (await removeCgroups(layout, [cgroupsPath])));
+  undo.defer(() => void removeCgroups(layout, [cgroupsPath]));
   undo.defer(async () => void (await deleteQuietly({ programs, runtime }, id)));
   try {
     await writeProbeBundle(request, workDirectory, cgroupsPath);

@@ -1,6 +1,5 @@
-import { close, constants, open, unlink, write } from "node:fs";
+import { closeSync, constants, openSync, unlinkSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { raceSignal } from "../../kit/deadlines.ts";
 import { CtlError } from "../../kit/errors.ts";
 import { pipeReader } from "../../kit/linux/pipe.ts";
@@ -8,10 +7,6 @@ import { type OciRuntime, runtimeCommand } from "./oci-runtime.ts";
 import type { Programs } from "./programs.ts";
 import { runtimeError } from "./runtime-errors.ts";
 
-const openAsync = promisify(open);
-const writeAsync = promisify(write);
-const closeAsync = promisify(close);
-const unlinkAsync = promisify(unlink);
 const { O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 
 /**
@@ -32,7 +27,7 @@ export async function releaseRun(
 async function releaseByFifo(runtime: OciRuntime, id: string): Promise<void> {
   const fifo = join(runtime.stateRoot, id, "exec.fifo");
   try {
-    if (runtime.kind === "crun") await writeToFifo(fifo);
+    if (runtime.kind === "crun") writeToFifo(fifo);
     else await readFromFifo(fifo);
   } catch (cause) {
     throw new CtlError("FAILED_PRECONDITION", {
@@ -45,27 +40,30 @@ async function releaseByFifo(runtime: OciRuntime, id: string): Promise<void> {
   }
 }
 
-/** crun's process reads: non-blocking, so that a process which is gone shows as ENXIO. */
-async function writeToFifo(fifo: string): Promise<void> {
-  const fd = await openAsync(fifo, O_WRONLY | O_NONBLOCK);
+/**
+ * crun's process reads: non-blocking, so that a process which is gone shows as ENXIO. In this thread: the state directory
+ * is in memory, and the pool's four turns would take longer than all of it.
+ */
+function writeToFifo(fifo: string): void {
+  const fd = openSync(fifo, O_WRONLY | O_NONBLOCK);
   try {
-    await unlinkAsync(fifo);
-    await writeAsync(fd, Buffer.from([0]));
+    unlinkSync(fifo);
+    writeSync(fd, Buffer.from([0]));
   } finally {
-    await closeAsync(fd);
+    closeSync(fd);
   }
 }
 
 /** runc's process writes: it is a writer from the moment it waits in open(2), so an early end of file means it is gone. */
 async function readFromFifo(fifo: string): Promise<void> {
-  const reader = pipeReader(await openAsync(fifo, O_RDONLY | O_NONBLOCK));
+  const reader = pipeReader(openSync(fifo, O_RDONLY | O_NONBLOCK));
   const got = Promise.withResolvers<void>();
   reader.once("data", () => got.resolve());
   reader.once("end", () => got.reject(new Error("end of exec.fifo")));
   reader.once("error", got.reject);
   try {
     await got.promise;
-    await unlinkAsync(fifo);
+    unlinkSync(fifo);
   } finally {
     reader.destroy();
   }

@@ -64,7 +64,7 @@ export async function attach(reference: string, wish: AttachWish, { db, root, en
     if (last !== undefined && wish.position === undefined && !hasBegun) throw notRunning(row.name);
     const ended = last === undefined ? end.ended : Promise.resolve(last);
     const paths = containerPaths(root, row.id);
-    const from = await startPosition(paths, wish, hasBegun);
+    const from = await startPosition(row, paths, wish, hasBegun);
     if (wish.size !== undefined && row.spec.tty) await giveSize(paths, wish.size, isUp(row.state));
     return {
       row,
@@ -80,6 +80,9 @@ export async function attach(reference: string, wish: AttachWish, { db, root, en
   }
 }
 
+/** In the log of a container that never ran. */
+const FIRST_POSITION: LogPosition = { generation: 1, offset: 0 };
+
 /** A run that is still to start has the client's size from its first byte on. */
 async function giveSize({ bundle }: ContainerPaths, size: TerminalSize, isRunning: boolean): Promise<void> {
   if (isRunning) await resizeTerminal(bundle, size);
@@ -92,12 +95,18 @@ function lastEnd(row: ContainerRow): RunEnd {
   return { exitCode: row.exit_code, oomKilled: row.oom_killed };
 }
 
-async function startPosition(paths: ContainerPaths, wish: AttachWish, hasBegun: boolean): Promise<LogPosition> {
+async function startPosition(
+  row: ContainerRow,
+  paths: ContainerPaths,
+  wish: AttachWish,
+  hasBegun: boolean,
+): Promise<LogPosition> {
   if (wish.awaitStart) {
     // conmon appends to a file that is there: so it can be opened now, before a short run's log comes and goes
     await mkdir(paths.bundle, { recursive: true, mode: 0o711 });
     await (await open(paths.log, "a", 0o640)).close();
   }
   if (wish.position !== undefined) return wish.position;
+  if (row.run === 0) return FIRST_POSITION;
   return wish.logs || (hasBegun && wish.afterRun === 0) ? startOfLog(paths.log) : endOfLog(paths.log);
 }

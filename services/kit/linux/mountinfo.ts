@@ -34,6 +34,11 @@ export function mountOf(entries: readonly MountEntry[], path: string): MountEntr
   return at;
 }
 
+/** Anything that deletion would walk into: something mounted at or below the path. */
+export async function hasMountWithin(path: string): Promise<boolean> {
+  return (await readMountinfo()).some(({ mountPoint }) => covers(path, mountPoint));
+}
+
 /** Whether a mount can be seen at its name: nothing was mounted over it, or over a directory above it, since. */
 export function isVisible(entries: readonly MountEntry[], mount: MountEntry): boolean {
   return mountOf(entries, mount.mountPoint) === mount;

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { hasMountWithin } from "../../kit/linux/mountinfo.ts";
 import type { DriverVolume, VolumeDriver } from "./driver.ts";
 import {
   contentsOf,
@@ -9,7 +10,7 @@ import {
   moveToTrash,
   type VolumeDirectories,
 } from "./local/directories.ts";
-import { createMounting, hasMountWithin, isMounted, volumeBusy } from "./local/mounting.ts";
+import { createMounting, isMounted, volumeBusy } from "./local/mounting.ts";
 import { parseLocalOptions, restrictionsOf } from "./local/options.ts";
 
 /**

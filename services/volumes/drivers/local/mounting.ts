@@ -57,13 +57,6 @@ export async function isMounted(path: string): Promise<boolean> {
   return (await readMountinfo()).some((entry) => entry.mountPoint === path);
 }
 
-/** Anything that deletion would walk into: something mounted at or below the path. */
-export async function hasMountWithin(path: string): Promise<boolean> {
-  return (await readMountinfo()).some(
-    ({ mountPoint }) => mountPoint === path || mountPoint.startsWith(path.endsWith("/") ? path : `${path}/`),
-  );
-}
-
 type PoolMount = (request: Omit<LocalMount, "isBind"> & { readonly target: string }) => Promise<void>;
 
 /** mount(2) on libuv's pool: a server that does not answer keeps one of its threads, never the service. */

@@ -77,7 +77,7 @@ for (const candidate of [CRUN, RUNC]) {
       for (const path of directoriesOf(rooms.layout, all.at(-1) ?? "")) {
         expect(await stat(path).catch(() => undefined), path).to.equal(undefined);
       }
-      expect(await removeCgroups(rooms.layout, [parent.path])).to.equal(true);
+      expect(removeCgroups(rooms.layout, [parent.path])).to.equal(true);
     });
   });
 }

@@ -57,7 +57,7 @@ export async function openRooms(...candidates: readonly RuntimeCandidate[]) {
   const programs = undo.use(new Programs((request) => thread.spawn(request)));
   const facts = await readHostFacts();
   const cgroupParent: CgroupParent = { kind: "own", name: `${testRun().name}-rooms` };
-  undo.defer(async () => void (await removeCgroups(layout, [`/${testRun().name}-rooms`])));
+  undo.defer(() => void removeCgroups(layout, [`/${testRun().name}-rooms`]));
   const stateRoot = join(directory.path, "runtime");
   const conmonPath = "/usr/bin/conmon";
   const probe = { candidates, conmonPath, programs, facts, layout, cgroupParent, stateRoot };
@@ -110,12 +110,12 @@ export async function startContainer(
   const logPath = join(bundlePath, "container.log");
   await using undo = new AsyncDisposableStack();
   undo.defer(() => rm(bundlePath, { recursive: true, force: true }));
-  undo.defer(async () => void (await removeCgroups(rooms.layout, cgroups.all)));
+  undo.defer(() => void removeCgroups(rooms.layout, cgroups.all));
   undo.defer(async () => void (await unmountRootfs(directories)));
   undo.defer(async () => void (await deleteRun(rooms, name, { force: true }, signal("delete"))));
   rooms.warm?.expect(id, 100);
   await mountRootfs({ directories, layers: wish.layers ?? ["l/1"], isVolatile: true }, (request) =>
-    rooms.thread.mount(request),
+    rooms.thread.mountRoot(request),
   );
   const { resources } = linuxResources(spec.resources, rooms.limits);
   const config = await writeBundle(
@@ -135,6 +135,7 @@ export async function startContainer(
       resolvConf: "nameserver 127.0.0.11\n",
     },
     rooms.facts,
+    (files) => rooms.thread.writeBundle(files),
   );
   const { monitor } = cgroups;
   const pid = await createRun(

@@ -27,7 +27,7 @@ describe("a container's root", () => {
   const mount = (name: string, layers: readonly string[]) => {
     const directories = rootfsDirectories(join(rooms.containers, name));
     const request = { directories, layers, isVolatile: false };
-    return { directories, mounted: mountRootfs(request, (one) => rooms.thread.mount(one)) };
+    return { directories, mounted: mountRootfs(request, (one) => rooms.thread.mountRoot(one)) };
   };
 
   it("is made of 128 layers, the upper ones over the lower ones", async () => {
