@@ -79,7 +79,9 @@ describe("ctl on a terminal", function () {
 
   it("executes in a container on a terminal: size, keys, exit code, signals, and detach keys that leave it running", async () => {
     await engine.ok("run", "-d", "--name", "box", "busybox", "sleep", "600");
-    await using sized = onTerminal("exec", "-it", "box", "sh", "-c", `stty size; tty; ${SIZE_AFTER_CHANGE}; exit 3`);
+    // crun sets an exec's size while its process starts already
+    const script = `until stty size 2>/dev/null; do :; done; tty; ${SIZE_AFTER_CHANGE}; exit 3`;
+    await using sized = onTerminal("exec", "-it", "box", "sh", "-c", script);
     await sized.untilStdout("/dev/pts/");
     await resize(sized, 40, 110);
     expect(await sized.untilStdout("ended with")).to.equal("33 99\r\n/dev/pts/0\r\n40 110\r\nended with 3\r\n");
