@@ -75,6 +75,7 @@ const network = {
   "dns-search": parsedList({ help: "A domain to search in (. for none)" }, parseDnsSearch),
   expose: parsedList({ help: "Tell of a port, or a range, without publishing it" }, parseExposedPort),
   ip: text({ help: "Its IPv4 address on the network" }),
+  ip6: text({ help: "Its IPv6 address on the network" }),
   link: parsedList({ help: "Know another container by a name, CONTAINER[:ALIAS], in /etc/hosts" }, parseLink),
   "mac-address": text({ help: "Its MAC address on the network" }),
   net: parsedList({ value: "network", help: "As --network", isHidden: true }, parseNetwork),

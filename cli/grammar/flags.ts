@@ -28,6 +28,11 @@ export function toggle(shown: Shown & { readonly initial?: boolean }): Flag<bool
   return { initial: false, ...shown, read: readBoolean };
 }
 
+/** A switch that may be left as it is: undefined. */
+export function optionalToggle(shown: Shown): Flag<boolean | undefined> {
+  return { ...shown, initial: undefined, read: readBoolean };
+}
+
 export function text(shown: Shown): Flag<string | undefined> {
   return { value: "string", ...shown, initial: undefined, read: (given) => given };
 }

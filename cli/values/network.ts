@@ -6,13 +6,16 @@ export interface NetworkAttachment {
   readonly network: string;
   readonly aliases: readonly string[];
   readonly ipv4Address: string;
+  readonly ipv6Address: string;
   readonly macAddress: string;
 }
 
-/** Docker's `--network`: a name, or `name=mynet,alias=web,ip=10.0.0.5,mac-address=…`. NETWORK_INVALID. */
+const PLAIN: NetworkAttachment = { network: "", aliases: [], ipv4Address: "", ipv6Address: "", macAddress: "" };
+
+/** Docker's `--network`: a name, or `name=mynet,alias=web,ip=10.0.0.5,ip6=fd00::5,mac-address=…`. NETWORK_INVALID. */
 export function parseNetwork(given: string): NetworkAttachment {
-  if (!given.includes("=")) return { network: networkName(given, given), aliases: [], ipv4Address: "", macAddress: "" };
-  let attachment: NetworkAttachment = { network: "", aliases: [], ipv4Address: "", macAddress: "" };
+  if (!given.includes("=")) return { ...PLAIN, network: networkName(given, given) };
+  let attachment = PLAIN;
   for (const field of csvFields(given)) {
     const [key = "", value = ""] = field.split(/=(.*)/s);
     attachment = { ...attachment, ...readField(key.trim().toLowerCase(), value, attachment, given) };
@@ -28,10 +31,12 @@ function readField(key: string, value: string, before: NetworkAttachment, given:
       return { aliases: [...before.aliases, value] };
     case "ip":
       return { ipv4Address: value };
+    case "ip6":
+      return { ipv6Address: value };
     case "mac-address":
       return { macAddress: value };
     default:
-      throw invalid("NETWORK_INVALID", given, `invalid field ${key}`, "name=…,alias=…,ip=…,mac-address=…");
+      throw invalid("NETWORK_INVALID", given, `invalid field ${key}`, "name=…,alias=…,ip=…,ip6=…,mac-address=…");
   }
 }
 

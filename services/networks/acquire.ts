@@ -159,12 +159,13 @@ async function openSandbox([first]: readonly Network[], { drivers }: Deps): Prom
 async function explain(error: unknown, request: AcquireRequest, { db, node }: Deps): Promise<unknown> {
   if (violates(error, "published_ports_free")) {
     const ports = (await holdingOf(db, node, request.holder))?.ports.map((port) => ({
-      ...port,
+      ...{ ...port, hostIps: [port.hostIp] },
       range: { from: port.hostPort, to: port.hostPort },
     }));
     return portConflict(ports ?? request.ports, request.holder, await takenPorts(db, node));
   }
-  if (violates(error, "endpoints_address")) return addressConflict(request, { db, node });
+  if (violates(error, "endpoints_address") || violates(error, "endpoints_address6"))
+    return addressConflict(request, { db, node });
   const isPassing = ["endpoints_in_network", "sandboxes_netns"].some((constraint) => violates(error, constraint));
   const isDeadlock = error instanceof Error && "code" in error && error.code === "40P01";
   return isPassing || isDeadlock ? undefined : error;
@@ -174,7 +175,10 @@ async function addressConflict(
   { endpoints, holder }: AcquireRequest,
   { db, node }: Pick<Deps, "db" | "node">,
 ): Promise<CtlError | undefined> {
-  for (const { network: ref, address } of endpoints.filter((endpoint) => endpoint.address !== "")) {
+  const named = endpoints.flatMap(({ network, address, address6 }) =>
+    [address, address6].map((one) => ({ ref: network, address: one })),
+  );
+  for (const { ref, address } of named.filter((one) => one.address !== "")) {
     const [network] = await findNetworks([ref], `use the address ${address}`, { db, node });
     const owner = network === undefined ? undefined : await addressOwner(db, network.id, address);
     if (owner === undefined || owner.holder === holder) continue;

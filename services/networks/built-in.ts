@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { violates } from "../kit/database.ts";
 import { isCtlError } from "../kit/errors.ts";
-import { makeOnFreeSubnet } from "./create.ts";
+import { makeWithAddresses } from "./create.ts";
 import type { Deps } from "./deps.ts";
 import { BUILT_IN_NAMES, type DriverName } from "./network.ts";
 import { allNetworks, insertNetwork, type NewNetwork } from "./store/networks.ts";
@@ -31,7 +31,8 @@ async function makeDefaultBridge(deps: Deps, signal: AbortSignal): Promise<void>
     "com.docker.network.bridge.name": bridge,
     "com.docker.network.driver.mtu": "1500",
   };
-  await makeOnFreeSubnet((plan) => ({ ...builtIn("bridge"), bridge, options, ...plan }), deps, signal);
+  const wish = { name: "bridge", addresses: { families: [4 as const], plans: [] } };
+  await makeWithAddresses((pools) => ({ ...builtIn("bridge"), bridge, options, pools }), wish, deps, signal);
 }
 
 function builtIn(name: DriverName): NewNetwork {
@@ -45,12 +46,8 @@ function builtIn(name: DriverName): NewNetwork {
     isAttachable: false,
     isMasqueraded: true,
     mtu: undefined,
-    subnet: "",
-    ipRange: "",
-    gateway: "",
+    pools: [],
     labels: {},
     options: {},
-    firstAddress: "",
-    lastAddress: "",
   };
 }

@@ -1,22 +1,22 @@
 import { randomBytes } from "node:crypto";
 import { violates } from "../kit/database.ts";
 import { CtlError } from "../kit/errors.ts";
+import { chooseAddresses } from "./choose-addresses.ts";
 import type { Deps } from "./deps.ts";
 import { attachmentOf } from "./drivers/bridge.ts";
+import { isForwardingIpv6 } from "./drivers/forwarding.ts";
 import { recordNetworkEvent } from "./events.ts";
 import { aloneOnHost } from "./host/lock.ts";
-import { chooseSubnet, defaultGateway } from "./ipam/pools.ts";
-import { formatSubnet, parseSubnet } from "./ipam/subnet.ts";
 import { bridgeName } from "./names.ts";
-import { driverNetwork, type Network } from "./network.ts";
+import { driverNetwork, hasFamily, type Network, poolsOf } from "./network.ts";
+import { rebuildTable } from "./reconcile.ts";
 import type { BridgeOptions } from "./requests/network-options.ts";
-import { type AddressPlan, addressPlan } from "./requests/wanted-pool.ts";
+import type { AddressPlan, WantedAddresses } from "./requests/wanted-pool.ts";
 import { allNetworks, deleteNetwork, insertNetwork, type NewNetwork } from "./store/networks.ts";
 
 export interface CreateRequest {
   readonly name: string;
-  /** Undefined: a free subnet. */
-  readonly pool: AddressPlan | undefined;
+  readonly addresses: WantedAddresses;
   readonly isInternal: boolean;
   readonly isAttachable: boolean;
   readonly labels: Network["labels"];
@@ -31,7 +31,7 @@ export interface CreateRequest {
  */
 export async function createNetwork(request: CreateRequest, deps: Deps, signal: AbortSignal): Promise<Network> {
   const id = randomBytes(32).toString("hex");
-  const wanted = (pool: AddressPlan): NewNetwork => ({
+  const wanted = (pools: readonly AddressPlan[]): NewNetwork => ({
     id,
     name: request.name,
     driver: "bridge",
@@ -43,33 +43,37 @@ export async function createNetwork(request: CreateRequest, deps: Deps, signal: 
     mtu: request.bridge.mtu,
     labels: request.labels,
     options: request.options,
-    ...pool,
+    pools,
   });
-  return request.pool === undefined
-    ? await makeOnFreeSubnet(wanted, deps, signal)
-    : await makeBridge(wanted(request.pool), deps);
+  return await makeWithAddresses(wanted, request, deps, signal);
 }
 
 /** Alone on the host until the bridge stands, whose route the next one who chooses sees: of whichever instance. */
-export async function makeOnFreeSubnet(
-  wanted: (pool: AddressPlan) => NewNetwork,
+export async function makeWithAddresses(
+  wanted: (pools: readonly AddressPlan[]) => NewNetwork,
+  { name, addresses }: Pick<CreateRequest, "name" | "addresses">,
   deps: Deps,
   signal: AbortSignal,
 ): Promise<Network> {
+  refuseSeveral(addresses);
   return await aloneOnHost(signal, async () => {
-    const routes = await deps.thread.call("listHostRoutes", undefined);
-    const networks = await allNetworks(deps.db, deps.node);
-    const taken = [...routes.map(({ destination }) => destination), ...networks.map(({ subnet }) => subnet)];
-    const subnet = chooseSubnet(deps.addressPools, taken.filter((text) => text !== "").map(parseSubnet));
-    const pool = { subnet: formatSubnet(subnet), ipRange: "", gateway: defaultGateway(subnet) };
-    return await makeBridge(wanted(addressPlan(pool)), deps);
+    return await makeBridge(wanted(await chooseAddresses(addresses, name, deps)), deps);
   });
+}
+
+/** A bridge has one gateway of a family. */
+function refuseSeveral({ plans, families }: WantedAddresses): void {
+  if (families.every((family) => poolsOf({ pools: plans }, family).length <= 1)) return;
+  const facts = { why: "bridge driver doesn't support multiple subnets", fix: "name one --subnet of each family" };
+  throw new CtlError("INVALID_ARGUMENT", { reason: "SEVERAL_SUBNETS_UNSUPPORTED", what: "create a network", ...facts });
 }
 
 async function makeBridge(wanted: NewNetwork, deps: Deps): Promise<Network> {
   const network = await recordNetwork(wanted, deps);
   try {
     await deps.drivers.bridge.ensure(driverNetwork(network));
+    // with the rules that guard what this opens
+    if (hasFamily(network, 6) && !isForwardingIpv6()) await rebuildTable(deps);
   } catch (error) {
     await deps.db.transaction(async (tx) => {
       await deleteNetwork(tx, network.id);
@@ -96,7 +100,7 @@ async function recordNetwork(wanted: NewNetwork, { db, node }: Pick<Deps, "db" |
 
 async function conflictOf(
   error: unknown,
-  { name, bridge, subnet }: NewNetwork,
+  { name, bridge, pools }: NewNetwork,
   { db, node }: Pick<Deps, "db" | "node">,
 ): Promise<unknown> {
   const what = `create network "${name}"`;
@@ -118,12 +122,13 @@ async function conflictOf(
       cause: error,
     });
   }
-  if (!violates(error, "networks_subnet")) return error;
-  const networks = await allNetworks(db, node);
+  if (!violates(error, "networks_subnet") && !violates(error, "pools_subnet")) return error;
+  const networks = (await allNetworks(db, node)).filter((one) => one.pools.length > 0);
+  const subnetsOf = (one: Pick<Network, "pools">) => one.pools.map(({ subnet }) => subnet).join(" and ");
   return new CtlError("FAILED_PRECONDITION", {
     reason: "SUBNET_IN_USE",
     what,
-    why: `its subnet ${subnet} overlaps another network's (${networks.map((one) => `${one.name} ${one.subnet}`).join(", ")})`,
+    why: `its subnet ${subnetsOf({ pools })} overlaps another network's (${networks.map((one) => `${one.name} ${subnetsOf(one)}`).join(", ")})`,
     fix: "choose another --subnet, or none for a free one",
     cause: error,
   });

@@ -1,7 +1,8 @@
 import type { DriverNetwork } from "./drivers/driver.ts";
-import { type DriverName, driverNetwork, type NetworkFacts } from "./network.ts";
+import { type Family, familyOf } from "./ipam/address.ts";
+import { type DriverName, driverNetwork, hasFamily, type NetworkFacts } from "./network.ts";
 import type { PortProtocol, PortRule } from "./nftables/ports.ts";
-import type { HostPort } from "./ports/host-ports.ts";
+import { ALL_IPV6, type HostPort } from "./ports/host-ports.ts";
 
 /** Who keeps what is acquired, and the operation that acquires it: the idempotency key. */
 export interface Holder {
@@ -29,17 +30,19 @@ export interface Endpoint {
   /** 64 hexadecimal digits. */
   readonly id: string;
   readonly network: NetworkFacts;
-  /** Empty, as are the next three, where the network's driver gives no interface. */
+  /** Empty, as are the next four, where the network's driver gives no interface. */
   readonly interfaceName: string;
   readonly hostLink: string;
+  /** Of IPv4, and of IPv6: each empty where the network has none. */
   readonly address: string;
+  readonly address6: string;
   readonly mac: string;
   readonly aliases: readonly string[];
 }
 
 export interface Port {
   readonly endpointId: string;
-  /** Empty: all of the host's addresses. */
+  /** Empty: all of the host's IPv4 addresses; `::`: all of its IPv6 addresses. */
   readonly hostIp: string;
   readonly protocol: PortProtocol;
   readonly hostPort: number;
@@ -48,13 +51,16 @@ export interface Port {
   readonly isChosen: boolean;
 }
 
-/** The mappings that an active holder has. */
+/** The mappings that an active holder has: those of a port's family that the container has an address of. */
 export function portRules({ endpoints, ports }: Pick<Holding, "endpoints" | "ports">): PortRule[] {
-  const addresses = new Map(endpoints.map(({ id, address }) => [id, address]));
-  return ports.map(({ endpointId, hostIp, protocol, hostPort, containerPort }) => {
-    const address = addresses.get(endpointId);
-    if (address === undefined) throw new Error(`port ${hostPort} belongs to no endpoint of its holder`);
-    return { hostIp, protocol, hostPort, address, containerPort };
+  const byId = new Map(endpoints.map((endpoint) => [endpoint.id, endpoint]));
+  return ports.flatMap(({ endpointId, hostIp, protocol, hostPort, containerPort }) => {
+    const endpoint = byId.get(endpointId);
+    if (endpoint === undefined) throw new Error(`port ${hostPort} belongs to no endpoint of its holder`);
+    const address = familyOf(hostIp) === 4 ? endpoint.address : endpoint.address6;
+    // the kernel translates nothing for ::1 (ports/forwarders.ts)
+    if (address === "" || hostIp === "::1") return [];
+    return [{ hostIp: hostIp === ALL_IPV6 ? "" : hostIp, protocol, hostPort, address, containerPort }];
   });
 }
 
@@ -67,9 +73,9 @@ export function reservedPorts({ isActive, ports }: Pick<Holding, "isActive" | "p
   return ports.filter(({ isChosen }) => isActive || isChosen).map(hostPortOf);
 }
 
-/** Whose network the default route goes through: the first that leads outside. */
-export function defaultRouteEndpoint(endpoints: readonly Endpoint[]): Endpoint | undefined {
-  return endpoints.find(({ network }) => hasOutside(network));
+/** Whose network a family's default route goes through: the first that leads outside. */
+export function defaultRouteEndpoint(endpoints: readonly Endpoint[], family: Family): Endpoint | undefined {
+  return endpoints.find(({ network }) => hasOutside(network) && hasFamily(network, family));
 }
 
 export function hasOutside({ driver, isInternal }: { driver: DriverName; isInternal: boolean }): boolean {

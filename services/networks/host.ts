@@ -57,7 +57,7 @@ export async function openHost(context: BootContext<typeof networksSettings>): P
     turns: new Turns(),
     known: new KnownNetworks(),
     firewall: new Firewall(ruleset),
-    addressPools: addressPools(config),
+    addressPools: addressPools(config, node),
     forwardingMarker: join(config.run, "networks/forwarding"),
   };
   await rebuildTable(deps);

@@ -1,10 +1,26 @@
 import { CtlError } from "../kit/errors.ts";
 import type { DriverNetwork } from "./drivers/driver.ts";
+import { type Family, familyOf, parseAddress } from "./ipam/address.ts";
+import { offsetOf, parseSubnet } from "./ipam/subnet.ts";
 
 export type StringMap = Readonly<Record<string, string>>;
 
 export const DRIVERS = ["bridge", "host", "none"] as const;
 export type DriverName = (typeof DRIVERS)[number];
+
+/** What an endpoint needs to know of one of its network's subnets. */
+export interface PoolFacts {
+  /** CIDR. */
+  readonly subnet: string;
+  readonly gateway: string;
+}
+
+export interface Pool extends PoolFacts {
+  /** CIDR within the subnet; empty: all of it. */
+  readonly ipRange: string;
+  /** Addresses that others have, by name. */
+  readonly auxAddresses: StringMap;
+}
 
 /** What an endpoint needs to know of its network. */
 export interface NetworkFacts {
@@ -19,16 +35,14 @@ export interface NetworkFacts {
   /** Its containers appear outside as the host. */
   readonly isMasqueraded: boolean;
   readonly mtu: number | undefined;
-  /** CIDR; empty for host and none, as is the gateway. */
-  readonly subnet: string;
-  readonly gateway: string;
+  /** Of both families, those of IPv4 first; none for host and none. */
+  readonly pools: readonly PoolFacts[];
 }
 
 export interface Network extends NetworkFacts {
   readonly isBuiltIn: boolean;
   readonly isAttachable: boolean;
-  /** CIDR within the subnet; empty: all of it. */
-  readonly ipRange: string;
+  readonly pools: readonly Pool[];
   readonly labels: StringMap;
   readonly options: StringMap;
   readonly createdAt: Date;
@@ -37,12 +51,25 @@ export interface Network extends NetworkFacts {
 export const BUILT_IN_NAMES = ["bridge", "host", "none"] as const;
 
 export function driverNetwork(network: NetworkFacts): DriverNetwork {
-  const { id, bridge, isInternal, isMasqueraded, subnet, gateway, mtu } = network;
-  return {
-    ...{ id, bridge, isInternal, isMasqueraded },
-    pools: subnet === "" ? [] : [{ subnet, gateway }],
-    ...(mtu === undefined ? {} : { mtu }),
-  };
+  const { id, bridge, isInternal, isMasqueraded, pools, mtu } = network;
+  return { ...{ id, bridge, isInternal, isMasqueraded, pools }, ...(mtu === undefined ? {} : { mtu }) };
+}
+
+export function poolsOf<P extends PoolFacts>({ pools }: { readonly pools: readonly P[] }, family: Family): P[] {
+  return pools.filter(({ subnet }) => familyOf(subnet) === family);
+}
+
+/** The pool that one of the network's addresses is of. */
+export function poolWith<P extends PoolFacts>(
+  { pools }: { readonly pools: readonly P[] },
+  address: string,
+): P | undefined {
+  const parsed = parseAddress(address);
+  return pools.find(({ subnet }) => offsetOf(parseSubnet(subnet), parsed) !== undefined);
+}
+
+export function hasFamily({ pools }: Pick<NetworkFacts, "pools">, family: Family): boolean {
+  return pools.some(({ subnet }) => familyOf(subnet) === family);
 }
 
 export function networkNotFound(ref: string, what: string): CtlError {

@@ -4,15 +4,15 @@ import { CtlError } from "../kit/errors.ts";
 import type { Deps } from "./deps.ts";
 import { recordEndpointEvents } from "./events.ts";
 import { type Endpoint, type Holding, hasOutside, type Port } from "./holding.ts";
-import { parseAddress } from "./ipam/address.ts";
-import { macOfAddress } from "./ipam/mac.ts";
-import { isUsable, offsetOf, parseSubnet } from "./ipam/subnet.ts";
+import { FAMILIES, familyOf, parseAddress } from "./ipam/address.ts";
+import { isUsable, parseSubnet } from "./ipam/subnet.ts";
 import { vethName } from "./names.ts";
-import type { Network } from "./network.ts";
+import { hasFamily, type Network, type PoolFacts, poolsOf, poolWith } from "./network.ts";
 import { type Reserved, reservePorts } from "./ports/reserve.ts";
 import type { AcquireRequest, EndpointRequest } from "./requests/acquire-request.ts";
 import type { Sandbox } from "./sandbox/sandbox.ts";
-import { insertHolding, type NewEndpoint } from "./store/holdings.ts";
+import { macOf } from "./store/endpoints.ts";
+import { type GivenAddresses, insertHolding, type NewEndpoint } from "./store/holdings.ts";
 import { insertPorts, takenPorts } from "./store/ports.ts";
 
 export interface NewHolder {
@@ -44,7 +44,8 @@ export async function insertNew(tx: Db, wish: NewHolder, reserved: Reserved, dep
     endpoints: linked,
   });
   if (addresses === undefined) return undefined;
-  const endpoints = linked.map((endpoint) => addressed(endpoint, addresses.get(endpoint.id) ?? ""));
+  const byId = new Map(addresses.map((given) => [given.id, given]));
+  const endpoints = linked.map((endpoint) => addressed(endpoint, byId.get(endpoint.id)));
   const ports = await portsFor(tx, wish, linked, reserved, deps);
   await insertPorts(tx, deps.node, ports);
   await recordEndpointEvents(tx, "connect", holder, linked);
@@ -67,22 +68,25 @@ export function relink<H extends { readonly netnsId: string | undefined; readonl
 }
 
 function newEndpoint(network: Network, request: EndpointRequest | undefined): NewEndpoint {
-  const { aliases = [], address = "", mac = "" } = request ?? {};
+  const { aliases = [], address = "", address6 = "", mac = "" } = request ?? {};
   const id = randomBytes(32).toString("hex");
-  if (address !== "") checkAddress(network, address);
-  return { id, network, interfaceName: "", hostLink: "", address, mac, aliases };
+  for (const one of [address, address6]) if (one !== "") checkAddress(network, one);
+  return { id, network, interfaceName: "", hostLink: "", address, address6, mac, aliases };
 }
 
 function checkAddress(network: Network, address: string): void {
-  const isInside = network.subnet !== "" && offsetOf(parseSubnet(network.subnet), parseAddress(address)) !== undefined;
-  const isGivable = isInside && isUsable(parseSubnet(network.subnet), address) && address !== network.gateway;
-  if (isGivable) return;
+  const { family } = parseAddress(address);
+  const pool = poolWith(network, address);
+  const taken = pool === undefined ? [] : [pool.gateway, ...Object.values(pool.auxAddresses)];
+  if (pool !== undefined && isUsable(parseSubnet(pool.subnet), address) && !taken.includes(address)) return;
+  const subnets = poolsOf(network, family).map(({ subnet }) => subnet);
   throw new CtlError("INVALID_ARGUMENT", {
     reason: "ADDRESS_OUTSIDE",
     what: `use the address ${address} on network "${network.name}"`,
-    why: isInside
-      ? "it is the network's own, its broadcast or its gateway"
-      : `the network ${network.subnet === "" ? "gives no addresses" : `is ${network.subnet}`}`,
+    why:
+      pool !== undefined
+        ? "it is the network's own, its broadcast, its gateway or an auxiliary address"
+        : `the network ${subnets.length === 0 ? `gives no IPv${family} addresses` : `is ${subnets.join(", ")}`}`,
     fix: "name one of the network's addresses, or none",
   });
 }
@@ -100,21 +104,31 @@ async function portsFor(
   const isRange = request.ports.some(({ range }) => range !== undefined && range.from !== range.to);
   // in the whole ephemeral range a random port is free nearly always, so who has which is asked only after a failure
   const taken = isRange || attempt > 1 ? await takenPorts(tx, deps.node) : [];
-  const wanted = { holder: request.holder, endpointId: target.id, requests: request.ports };
+  const requests = request.ports.map((port) => ({ ...port, hostIps: reachable(port.hostIps, target) }));
+  const wanted = { holder: request.holder, endpointId: target.id, requests };
   return await reservePorts(wanted, taken, reserved, deps);
 }
 
-function addressed(endpoint: NewEndpoint, address: string): Endpoint {
-  const { network, mac } = endpoint;
-  if (network.subnet !== "" && address === "") throw networkFull(network.name, network.subnet);
-  return { ...endpoint, address, mac: mac === "" && address !== "" ? macOfAddress(address) : mac };
+/** Of all the host's addresses those of the families that the container has. */
+function reachable(hostIps: readonly string[], { network }: NewEndpoint): readonly string[] {
+  return hostIps.length === 1 ? hostIps : hostIps.filter((hostIp) => hasFamily(network, familyOf(hostIp)));
 }
 
-function networkFull(name: string, subnet: string): CtlError {
+function addressed(endpoint: NewEndpoint, given: GivenAddresses | undefined): Endpoint {
+  const addresses = { address: given?.address ?? "", address6: given?.address6 ?? "" };
+  for (const family of FAMILIES) {
+    const pools = poolsOf(endpoint.network, family);
+    const isMissing = (family === 4 ? addresses.address : addresses.address6) === "";
+    if (pools.length > 0 && isMissing) throw networkFull(endpoint.network.name, pools);
+  }
+  return { ...endpoint, ...addresses, mac: macOf({ ...addresses, mac: endpoint.mac }) };
+}
+
+function networkFull(name: string, pools: readonly PoolFacts[]): CtlError {
   return new CtlError("RESOURCE_EXHAUSTED", {
     reason: "NETWORK_FULL",
     what: `find an address on network "${name}"`,
-    why: `all of ${subnet} are given to containers, stopped ones included`,
+    why: `all of ${pools.map(({ subnet }) => subnet).join(", ")} are given to containers, stopped ones included`,
     fix: "remove containers, or make a network with a larger subnet",
   });
 }

@@ -8,7 +8,7 @@ import { recordEndpointEvents } from "./events.ts";
 import { type Holding, hostPortOf, portRules } from "./holding.ts";
 import { forgetFlows, isNamespace, sandboxOf } from "./host/bring-up.ts";
 import type { Link } from "./netlink/links.ts";
-import { driverNetwork, type Network } from "./network.ts";
+import { driverNetwork, hasFamily, type Network } from "./network.ts";
 import type { PortRule } from "./nftables/ports.ts";
 import { livingMarks, markOf } from "./sandbox/pool-mark.ts";
 import { firstVeth, joinBridge, listHostObjects, removeSandbox, removeVeth } from "./sandbox/sandbox.ts";
@@ -31,12 +31,17 @@ export async function reconcile(deps: Deps, signal: AbortSignal): Promise<void> 
 /** The whole table anew, then forwarding on: in this order, since the table guards what forwarding opens. */
 export async function rebuildTable(deps: Deps): Promise<void> {
   const { isGuarded } = await forwardingState(deps.forwardingMarker);
+  const { isGuarded: isGuarded6 } = await forwardingState(deps.forwardingMarker, 6);
+  const bridges = async () => bridgesOf(await allNetworks(deps.db, deps.node));
   await deps.ruleset.rebuild(async () => ({
-    bridges: bridgesOf(await allNetworks(deps.db, deps.node)).map((network) => bridgeRulesOf(driverNetwork(network))),
+    bridges: (await bridges()).map((network) => bridgeRulesOf(driverNetwork(network))),
     ports: await activeRules(deps),
     isForwardingGuarded: isGuarded,
+    isForwarding6Guarded: isGuarded6,
   }));
   await turnOnForwarding(deps.forwardingMarker);
+  // a host without a network of IPv6 need not become a router of it
+  if ((await bridges()).some((network) => hasFamily(network, 6))) await turnOnForwarding(deps.forwardingMarker, 6);
   // a change by another replica between our reading and our writing is not in the new table
   await mendMappings(deps);
 }

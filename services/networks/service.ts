@@ -20,7 +20,7 @@ import { remove } from "./remove.ts";
 import { renameHolder } from "./rename.ts";
 import { parseDnsServers, parseEndpoints, parsePorts } from "./requests/acquire-request.ts";
 import { checkDriver, parseNetworkName, parseOptions } from "./requests/network-options.ts";
-import { parsePools } from "./requests/wanted-pool.ts";
+import { parseAddresses } from "./requests/wanted-pool.ts";
 import { acquiredMessage, holderFrom, networkMessage } from "./service/messages.ts";
 import type { networksSettings } from "./settings.ts";
 import { keepUp } from "./upkeep.ts";
@@ -56,12 +56,13 @@ function endWithThread({ thread }: Deps, signal: AbortSignal): void {
 
 function handlers(deps: Deps, feed: EventFeed): Handlers<typeof NetworksService> {
   return {
-    createNetwork: async ({ name, driver, pools, options, isInternal, isAttachable, labels }, { signal }) => {
+    createNetwork: async (message, { signal }) => {
+      const { driver, options, isInternal, isAttachable, labels } = message;
       checkDriver(driver);
       const request = {
         ...{ isInternal, isAttachable, labels, options },
-        name: parseNetworkName(name),
-        pool: parsePools(pools),
+        name: parseNetworkName(message.name),
+        addresses: parseAddresses(message),
         bridge: parseOptions(options),
       };
       const network = await createNetwork(request, deps, signal);

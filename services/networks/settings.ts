@@ -1,16 +1,23 @@
 import * as z from "zod";
 import type { Settings, Values } from "../kit/config.ts";
-import { type AddressPool, defaultPools } from "./ipam/pools.ts";
+import { type AddressPool, defaultPools, uniqueLocalPool } from "./ipam/pools.ts";
 import { parseSubnet } from "./ipam/subnet.ts";
+
+const poolSchema = z
+  .object({ base: z.union([z.cidrv4(), z.cidrv6()]), size: z.int().min(1).max(126) })
+  .refine(({ base, size }) => size >= Number(base.split("/")[1]), "a pool's size is not below its base's bits")
+  .refine(({ base, size }) => base.includes(":") || size <= 30, "an IPv4 subnet has at most 30 bits");
 
 export const networksSettings = {
   "default-address-pools": {
-    schema: z.array(z.object({ base: z.cidrv4(), size: z.int().min(1).max(30) })).default([]),
-    help: "subnets that networks are cut from, as Docker's key of that name; empty: Docker's own",
+    schema: z.array(poolSchema).default([]),
+    help: "subnets that networks are cut from, as Docker's key of that name; none of a family: Docker's own, this host's ULA",
   },
 } as const satisfies Settings;
 
-export function addressPools(config: Values<typeof networksSettings>): AddressPool[] {
+/** The configured pools; the defaults for a family that none of them is of. */
+export function addressPools(config: Values<typeof networksSettings>, node: string): AddressPool[] {
   const pools = config["default-address-pools"].map(({ base, size }) => ({ base: parseSubnet(base), prefix: size }));
-  return pools.length === 0 ? defaultPools() : pools;
+  const has = (family: 4 | 6) => pools.some(({ base }) => base.family === family);
+  return [...pools, ...(has(4) ? [] : defaultPools()), ...(has(6) ? [] : [uniqueLocalPool(node)])];
 }

@@ -5,7 +5,7 @@ import { jsonBody } from "../body.ts";
 import type { DockerApiDeps } from "../deps.ts";
 import { allPages } from "../pages.ts";
 import { filters, invalidRequest, type Query } from "../query.ts";
-import { goBoolean, goList, goObject, goString, goStringMap } from "../translate/go-json.ts";
+import { goBoolean, goList, goObject, goOptionalBoolean, goString, goStringMap } from "../translate/go-json.ts";
 import { networkInspect, networkSummary } from "../translate/network.ts";
 import type { ById } from "./containers.ts";
 import { notServed } from "./unserved.ts";
@@ -51,10 +51,13 @@ const createNetworkBody = goObject({
   Attachable: goBoolean,
   Ingress: goBoolean,
   ConfigOnly: goBoolean,
-  EnableIPv6: goBoolean,
+  EnableIPv4: goOptionalBoolean,
+  EnableIPv6: goOptionalBoolean,
   IPAM: goObject({
     Driver: goString,
-    Config: goList(goObject({ Subnet: goString, IPRange: goString, Gateway: goString })),
+    Config: goList(
+      goObject({ Subnet: goString, IPRange: goString, Gateway: goString, AuxiliaryAddresses: goStringMap }),
+    ),
   }),
   Options: goStringMap,
   Labels: goStringMap,
@@ -66,7 +69,6 @@ function networkRequest(body: (typeof createNetworkBody)["_output"]): CreateNetw
   if (body.Ingress) throw invalidRequest("an ingress network is a swarm's, and ctl has no swarm mode");
   if (body.ConfigOnly)
     throw invalidRequest("a network that only configures others is not supported: give each its own");
-  if (body.EnableIPv6) throw invalidRequest("EnableIPv6 is not supported");
   if (!["", "default"].includes(body.IPAM.Driver)) throw invalidRequest(`IPAM driver "${body.IPAM.Driver}" not found`);
   return CreateNetworkRequest.fromPartial({
     name: body.Name,
@@ -75,10 +77,13 @@ function networkRequest(body: (typeof createNetworkBody)["_output"]): CreateNetw
     isAttachable: body.Attachable,
     labels: body.Labels,
     options: body.Options,
-    pools: body.IPAM.Config.map(({ Subnet, IPRange, Gateway }) => ({
-      subnet: Subnet,
-      ipRange: IPRange,
-      gateway: Gateway,
+    enableIpv4: body.EnableIPv4,
+    enableIpv6: body.EnableIPv6,
+    pools: body.IPAM.Config.map((pool) => ({
+      subnet: pool.Subnet,
+      ipRange: pool.IPRange,
+      gateway: pool.Gateway,
+      auxAddresses: pool.AuxiliaryAddresses,
     })),
   });
 }

@@ -2,7 +2,7 @@ import type { Container } from "#proto/ctl/containers/v1/containers.ts";
 import type { Endpoint, EndpointRequest } from "#proto/ctl/networks/v1/networks.ts";
 import type { ApiVersion } from "../versions.ts";
 import { isRunning } from "./container-state.ts";
-import { nullIfNone, sorted } from "./go-values.ts";
+import { nullIfNone, omitEmpty, sorted } from "./go-values.ts";
 import { portMap } from "./ports.ts";
 
 /** `default` in a request, `bridge` in what is shown. */
@@ -31,11 +31,11 @@ function legacyFields(container: Container | undefined) {
     SecondaryIPv6Addresses: null,
     EndpointID: onBridge?.endpointId ?? "",
     Gateway: onBridge?.gateway ?? "",
-    GlobalIPv6Address: "",
-    GlobalIPv6PrefixLen: 0,
+    GlobalIPv6Address: onBridge?.ipv6Address ?? "",
+    GlobalIPv6PrefixLen: onBridge?.ipv6Prefix ?? 0,
     IPAddress: onBridge?.ipv4Address ?? "",
     IPPrefixLen: onBridge?.ipv4Prefix ?? 0,
-    IPv6Gateway: "",
+    IPv6Gateway: onBridge?.ipv6Gateway ?? "",
     MacAddress: onBridge?.macAddress ?? "",
   };
 }
@@ -76,9 +76,9 @@ function settingsOf(endpoint: Endpoint, request: EndpointRequest | undefined, co
     Gateway: isUp ? endpoint.gateway : "",
     IPAddress: isUp ? endpoint.ipv4Address : "",
     IPPrefixLen: isUp ? endpoint.ipv4Prefix : 0,
-    IPv6Gateway: "",
-    GlobalIPv6Address: "",
-    GlobalIPv6PrefixLen: 0,
+    IPv6Gateway: isUp ? endpoint.ipv6Gateway : "",
+    GlobalIPv6Address: isUp ? endpoint.ipv6Address : "",
+    GlobalIPv6PrefixLen: isUp ? endpoint.ipv6Prefix : 0,
     DNSNames: hasNames ? dnsNames(container, request) : null,
   };
 }
@@ -122,9 +122,12 @@ function requestedSettings(requests: readonly EndpointRequest[]) {
 }
 
 function askedFor(request: EndpointRequest | undefined) {
-  const address = request?.ipv4Address ?? "";
+  const addresses = {
+    ...omitEmpty("IPv4Address", request?.ipv4Address ?? ""),
+    ...omitEmpty("IPv6Address", request?.ipv6Address ?? ""),
+  };
   return {
-    IPAMConfig: address === "" ? null : { IPv4Address: address },
+    IPAMConfig: Object.keys(addresses).length === 0 ? null : addresses,
     Links: null,
     Aliases: nullIfNone(request?.aliases ?? []),
   };

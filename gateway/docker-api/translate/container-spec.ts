@@ -225,6 +225,7 @@ function endpoints(body: CreateBody): EndpointRequest[] {
       network,
       aliases: settings?.Aliases ?? [],
       ipv4Address: settings?.IPAMConfig.IPv4Address ?? "",
+      ipv6Address: settings?.IPAMConfig.IPv6Address ?? "",
       macAddress: settings?.MacAddress || (index === 0 ? body.MacAddress : ""),
     }),
   );

@@ -14,6 +14,12 @@ export const goBoolean = z
   .nullish()
   .transform((value) => value ?? false);
 
+/** Undefined where it is missing or null. */
+export const goOptionalBoolean = z
+  .boolean()
+  .nullish()
+  .transform((value) => value ?? undefined);
+
 export const goInteger = z
   .int()
   .nullish()

@@ -14,13 +14,14 @@ export function networkSummary(network: Network, hasContainers: boolean) {
 }
 
 function networkFacts(network: Network) {
+  const hasAddresses = network.driver !== "none" && network.driver !== "host";
   return {
     Name: network.name,
     Id: network.id,
     Created: rfc3339Nano(network.created),
     Scope: "local",
     Driver: dockerDriver(network.driver),
-    EnableIPv4: network.driver !== "none" && network.driver !== "host",
+    EnableIPv4: hasAddresses && network.pools.some(({ subnet }) => !subnet.includes(":")),
     EnableIPv6: network.hasIpv6,
     IPAM: {
       Driver: "default",
@@ -49,6 +50,7 @@ function ipamConfig(pool: IpamPool) {
     Subnet: pool.subnet,
     ...omitEmpty("IPRange", pool.ipRange),
     ...omitEmpty("Gateway", pool.gateway),
+    ...(Object.keys(pool.auxAddresses).length === 0 ? {} : { AuxiliaryAddresses: sorted(pool.auxAddresses) }),
   };
 }
 
@@ -58,6 +60,6 @@ function endpointResource(endpoint: Endpoint) {
     EndpointID: endpoint.endpointId,
     MacAddress: endpoint.macAddress,
     IPv4Address: endpoint.ipv4Address === "" ? "" : `${endpoint.ipv4Address}/${endpoint.ipv4Prefix}`,
-    IPv6Address: "",
+    IPv6Address: endpoint.ipv6Address === "" ? "" : `${endpoint.ipv6Address}/${endpoint.ipv6Prefix}`,
   };
 }

@@ -20,6 +20,10 @@ export interface GivenEndpoint {
   readonly macAddress: string;
   readonly aliases: readonly string[];
   readonly interfaceName: string;
+  /** Undefined, as are the next two, in what was given before there was IPv6. */
+  readonly ipv6Address?: string;
+  readonly ipv6Prefix?: number;
+  readonly ipv6Gateway?: string;
 }
 
 export interface GivenPort {

@@ -17,7 +17,7 @@ export interface Asker {
 export function askerOf(holding: Holding): Asker {
   const networks = holding.endpoints.map(({ network }) => network);
   const subnets = new BlockList();
-  for (const { subnet } of networks) {
+  for (const { subnet } of networks.flatMap(({ pools }) => pools)) {
     const [address = "", prefix] = subnet.split("/");
     if (isIP(address) !== 0) subnets.addSubnet(address, Number(prefix), isIP(address) === 6 ? "ipv6" : "ipv4");
   }

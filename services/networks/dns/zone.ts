@@ -41,7 +41,7 @@ export class Zone {
         holder,
         isActive,
         names: [...new Set(names.filter((name) => name !== "").map((name) => name.toLowerCase()))],
-        addresses: [endpoint.address].filter((address) => address !== ""),
+        addresses: [endpoint.address, endpoint.address6].filter((address) => address !== ""),
       });
     }
     this.#networksOf.set(

@@ -23,6 +23,8 @@ export interface HostRoute {
   readonly destination: string;
   /** Empty where the route names no single link. */
   readonly linkName: string;
+  /** What it leads to is on the link itself, behind no router. */
+  readonly isDirect: boolean;
 }
 
 /** What the host thread does with the host's own links. */
@@ -78,6 +80,7 @@ function listHostRoutes(host: NetlinkSocket): HostRoute[] {
     .map((route) => ({
       destination: formatSubnet(route.destination),
       linkName: names.get(route.linkIndex) ?? "",
+      isDirect: route.gateway === undefined,
     }));
 }
 

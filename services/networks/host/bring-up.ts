@@ -11,7 +11,9 @@ import {
   portRules,
   reservedPorts,
 } from "../holding.ts";
+import { FAMILIES, type Family, familyOf } from "../ipam/address.ts";
 import { parseSubnet } from "../ipam/subnet.ts";
+import { poolWith } from "../network.ts";
 import type { PortRule } from "../nftables/ports.ts";
 import {
   type InterfaceSettings,
@@ -103,11 +105,11 @@ async function presentSandbox(holding: Holding, deps: Deps): Promise<Sandbox | u
 
 async function connectAll({ endpoints }: Holding, sandbox: Sandbox | undefined, deps: Deps): Promise<void> {
   if (sandbox === undefined) return;
-  const gateway = defaultRouteEndpoint(endpoints);
+  const routed = (endpoint: Endpoint) => FAMILIES.filter((f) => defaultRouteEndpoint(endpoints, f) === endpoint);
   for (const endpoint of endpoints) {
     const [veth] = vethsOf(endpoint);
     if (veth === undefined) continue;
-    const settings = settingsOf(endpoint, endpoint === gateway);
+    const settings = settingsOf(endpoint, routed(endpoint));
     await deps.drivers[endpoint.network.driver].connect(driverNetworkOf(endpoint), sandbox, veth, settings);
   }
 }
@@ -116,7 +118,13 @@ function vethsOf({ network, hostLink, interfaceName }: Endpoint): Veth[] {
   return hostLink === "" ? [] : [{ networkId: network.id, hostLink, interfaceName }];
 }
 
-function settingsOf({ address, mac, network }: Endpoint, hasDefaultRoute: boolean): InterfaceSettings {
-  const { prefix } = parseSubnet(network.subnet);
-  return { mac, addresses: [{ address, prefix }], gateways: hasDefaultRoute ? [network.gateway] : [] };
+/** With the default routes of these families. */
+function settingsOf({ address, address6, mac, network }: Endpoint, routed: readonly Family[]): InterfaceSettings {
+  const own = [address, address6].filter((one) => one !== "");
+  const poolOf = (one: string) => poolWith(network, one);
+  return {
+    mac,
+    addresses: own.map((one) => ({ address: one, prefix: parseSubnet(poolOf(one)?.subnet ?? "").prefix })),
+    gateways: own.filter((one) => routed.includes(familyOf(one))).map((one) => poolOf(one)?.gateway ?? ""),
+  };
 }

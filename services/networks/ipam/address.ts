@@ -1,8 +1,11 @@
 import { isIP } from "node:net";
 import { CtlError } from "../../kit/errors.ts";
 
+export const FAMILIES = [4, 6] as const;
+export type Family = (typeof FAMILIES)[number];
+
 export interface Address {
-  readonly family: 4 | 6;
+  readonly family: Family;
   /** In network order: 4 or 16 bytes. */
   readonly bytes: Buffer;
 }
@@ -18,6 +21,11 @@ export function parseAddress(text: string): Address {
     why: "it is neither an IPv4 nor an IPv6 address",
     fix: "write it like 172.17.0.2 or fd00::2",
   });
+}
+
+/** Of an address or a subnet that has been parsed. */
+export function familyOf(text: string): Family {
+  return text.includes(":") ? 6 : 4;
 }
 
 /** Text of an address; IPv6 as RFC 5952 section 4 has it: lower case, the longest run of zeros shortened. */

@@ -30,7 +30,8 @@ export function parseTable(json: string): TableState {
   return {
     bridges: texts("bridges").map((name) => bridgeOf(name, texts("internal_bridges"), masqueraded, rules)),
     ports: PORT_MAPS.flatMap((map) => (sets.get(map) ?? []).map((element) => portOf(element, map))),
-    isForwardingGuarded: rules.some(({ chain, text }) => chain === "forward" && isGuard(text)),
+    isForwardingGuarded: rules.some(({ chain, text }) => chain === "forward" && isGuard(text, GUARDED.ipv4)),
+    isForwarding6Guarded: rules.some(({ chain, text }) => chain === "forward" && isGuard(text, GUARDED.ipv6)),
   };
 }
 
@@ -109,8 +110,17 @@ function subnetOf(element: unknown): string {
   return `${prefix.addr}/${prefix.len}`;
 }
 
-function isGuard(text: string): boolean {
-  return text.includes("iifname") && text.includes("!=") && text.includes("@bridges") && text.includes("drop");
+/** NFPROTO_IPV4 and NFPROTO_IPV6, which nft prints by name or number. */
+const GUARDED = { ipv4: /"nfproto".*"right": ?("ipv4"|2)\}/, ipv6: /"nfproto".*"right": ?("ipv6"|10)\}/ } as const;
+
+function isGuard(text: string, family: RegExp): boolean {
+  return (
+    family.test(text) &&
+    text.includes("iifname") &&
+    text.includes("!=") &&
+    text.includes("@bridges") &&
+    text.includes("drop")
+  );
 }
 
 function setsOf(json: string): Map<string, unknown[]> {

@@ -10,6 +10,8 @@ export interface TableState {
    * goes to one is dropped, else we would have made the host a router for its neighbours.
    */
   readonly isForwardingGuarded: boolean;
+  /** The same for IPv6. */
+  readonly isForwarding6Guarded: boolean;
 }
 
 /** One transaction that leaves exactly this state, whatever was in the table. Tracked connections go on. */
@@ -22,7 +24,7 @@ export function rebuildScript(table: string, state: TableState): string {
     LOOPBACK,
     PUBLISHED,
     MASQUERADE,
-    forwardChain(state.isForwardingGuarded),
+    forwardChain(state),
     ...state.bridges.map((bridge) => `chain ${hairpinChain(bridge.name)} {\n${hairpinRules(bridge).join("\n")}\n}`),
     "}",
     ...bridgeElements("add", table, state.bridges),
@@ -115,7 +117,7 @@ chain postrouting {
  * Who may reach a container: its own bridge, and from anywhere else what was translated for a published port. An accept
  * here ends this table only: what ufw or firewalld drop in theirs stays dropped.
  */
-function forwardChain(isGuarded: boolean): string {
+function forwardChain({ isForwardingGuarded, isForwarding6Guarded }: TableState): string {
   return `
 chain forward {
   type filter hook forward priority filter; policy accept;
@@ -125,7 +127,8 @@ chain forward {
   oifname @internal_bridges drop
   oifname @bridges ct status dnat accept
   oifname @bridges drop
-  ${isGuarded ? "iifname != @bridges drop" : ""}
+  ${isForwardingGuarded ? "meta nfproto ipv4 iifname != @bridges drop" : ""}
+  ${isForwarding6Guarded ? "meta nfproto ipv6 iifname != @bridges drop" : ""}
 }`;
 }
 

@@ -15,6 +15,9 @@ export interface HostPort {
   readonly port: number;
 }
 
+/** As `hostIp`. */
+export const ALL_IPV6 = "::";
+
 export interface PortRange {
   readonly from: number;
   readonly to: number;
@@ -64,22 +67,17 @@ export class HostPorts implements Disposable {
   }
 
   /**
-   * Takes the first port of the range that is free, beginning at `start`, and returns it. `isTaken` leaves out those that
-   * somebody has by a row. Throws RESOURCE_EXHAUSTED NO_FREE_PORT, and HOST_ADDRESS_MISSING.
+   * Takes the first port of the range that is free at all of these addresses, beginning at `start`, and returns it.
+   * `isTaken` leaves out those that somebody has by a row. Throws RESOURCE_EXHAUSTED NO_FREE_PORT, and HOST_ADDRESS_MISSING.
    */
   async reserveOneOf(
-    { wanted, range, holder }: { wanted: Omit<HostPort, "port">; range: SearchRange; holder: string },
+    { wanted, range, holder }: { wanted: WantedPort; range: SearchRange; holder: string },
     isTaken: (port: number) => boolean,
   ): Promise<number> {
     for (const number of portsOf(range)) {
-      const port = { ...wanted, port: number };
-      if (isTaken(number) || this.#held.has(keyOf(port))) continue;
-      try {
-        this.#hold(port, holder);
-        return number;
-      } catch (error) {
-        if (!isErrno(error, "EADDRINUSE")) throw await reservationError(error, port);
-      }
+      const ports = wanted.hostIps.map((hostIp) => ({ hostIp, protocol: wanted.protocol, port: number }));
+      if (isTaken(number) || ports.some((port) => this.#held.has(keyOf(port)))) continue;
+      if (await this.#holdAll(ports, holder)) return number;
     }
     throw noFreePort(wanted, range);
   }
@@ -107,6 +105,22 @@ export class HostPorts implements Disposable {
     for (const [holder, ports] of this.list()) for (const port of ports) this.release(port, holder);
   }
 
+  /** All or none; false: a program has one of them. */
+  async #holdAll(ports: readonly HostPort[], holder: string): Promise<boolean> {
+    const held: HostPort[] = [];
+    for (const port of ports) {
+      try {
+        this.#hold(port, holder);
+        held.push(port);
+      } catch (error) {
+        for (const one of held) this.release(one, holder);
+        if (!isErrno(error, "EADDRINUSE")) throw await reservationError(error, port);
+        return false;
+      }
+    }
+    return true;
+  }
+
   #hold(port: HostPort, holder: string): boolean {
     const held = this.#held.get(keyOf(port));
     if (held?.holders.has(holder)) return false;
@@ -115,6 +129,11 @@ export class HostPorts implements Disposable {
       this.#held.set(keyOf(port), { port, holders: new Set([holder]), fd: bindSocket(this.#calls, port, this.#owner) });
     return true;
   }
+}
+
+export interface WantedPort {
+  readonly hostIps: readonly string[];
+  readonly protocol: PortProtocol;
 }
 
 interface Held {
@@ -217,11 +236,12 @@ async function portInUse(cause: SyscallError, port: HostPort): Promise<CtlError>
   });
 }
 
-function noFreePort(wanted: Omit<HostPort, "port">, range: PortRange): CtlError {
+function noFreePort({ hostIps, protocol }: WantedPort, range: PortRange): CtlError {
+  const addresses = hostIps.some((hostIp) => hostIp === "") ? "all addresses" : hostIps.join(", ");
   return new CtlError("RESOURCE_EXHAUSTED", {
     reason: "NO_FREE_PORT",
     what: `publish a port of ${range.from}-${range.to}`,
-    why: `none of them is free for ${wanted.protocol} on ${wanted.hostIp === "" ? "all addresses" : wanted.hostIp}`,
+    why: `none of them is free for ${protocol} on ${addresses}`,
     fix: "name a larger range, or remove containers that publish ports",
   });
 }

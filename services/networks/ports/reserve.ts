@@ -21,17 +21,19 @@ export async function reservePorts(
   { hostPorts }: Pick<Deps, "hostPorts">,
 ): Promise<Port[]> {
   const ports: Port[] = [];
-  for (const { range, hostIp, protocol, containerPort } of requests) {
+  for (const { range, hostIps, protocol, containerPort } of requests) {
     const isChosen = range === undefined || range.from !== range.to;
-    const wanted = { hostIp, protocol };
+    const wanted = { hostIps, protocol };
     const isTaken = (port: number) => taken.some((one) => one.hostPort === port && one.protocol === protocol);
     const hostPort = isChosen
       ? await hostPorts.reserveOneOf({ wanted, range: searchRange(range), holder }, isTaken)
       : range.from;
-    const port = { endpointId, hostIp, protocol, hostPort, containerPort, isChosen };
-    const isNew = isChosen || (await hostPorts.reserve(hostPortOf(port), holder));
-    if (isNew) reserved.push(port);
-    ports.push(port);
+    for (const hostIp of hostIps) {
+      const port = { endpointId, hostIp, protocol, hostPort, containerPort, isChosen };
+      const isNew = isChosen || (await hostPorts.reserve(hostPortOf(port), holder));
+      if (isNew) reserved.push(port);
+      ports.push(port);
+    }
   }
   return ports;
 }
@@ -49,15 +51,17 @@ function searchRange(range: SearchRange | undefined): SearchRange {
 
 /** Among the ports that were asked for by number, the first that somebody else has. Undefined: none. */
 export function portConflict(
-  ports: readonly Pick<PortRequest, "range" | "protocol" | "hostIp">[],
+  ports: readonly Pick<PortRequest, "range" | "protocol" | "hostIps">[],
   holder: string,
   taken: readonly PortOwnerRow[],
 ): CtlError | undefined {
-  for (const { range, protocol, hostIp } of ports) {
+  for (const { range, protocol, hostIps } of ports) {
     if (range === undefined || range.from !== range.to) continue;
     const port = range.from;
     const owner = taken.find((one) => one.hostPort === port && one.protocol === protocol && one.holder !== holder);
-    if (owner !== undefined) return portAlreadyPublished(nameOfPort({ hostIp, protocol, port }), owner);
+    if (owner !== undefined) {
+      return portAlreadyPublished(nameOfPort({ hostIp: hostIps[0] ?? "", protocol, port }), owner);
+    }
   }
   return undefined;
 }

@@ -1,10 +1,10 @@
-import { isIPv4, isIPv6 } from "node:net";
+import { isIP, isIPv4, isIPv6 } from "node:net";
 import { CtlError } from "../../kit/errors.ts";
 import type { Holder } from "../holding.ts";
-import { formatAddress, parseAddress } from "../ipam/address.ts";
+import { type Family, formatAddress, parseAddress } from "../ipam/address.ts";
 import { parseMac } from "../ipam/mac.ts";
 import type { PortProtocol } from "../nftables/ports.ts";
-import type { PortRange } from "../ports/host-ports.ts";
+import { ALL_IPV6, type PortRange } from "../ports/host-ports.ts";
 
 export interface AcquireRequest extends Holder {
   /** The container's name, for showing. */
@@ -19,16 +19,17 @@ export interface EndpointRequest {
   /** Name, id or prefix. */
   readonly network: string;
   readonly aliases: readonly string[];
-  /** Empty: a free one, as for the MAC. */
+  /** Empty: a free one, as of IPv6 and for the MAC. */
   readonly address: string;
+  readonly address6: string;
   readonly mac: string;
 }
 
 export interface PortRequest {
   readonly containerPort: number;
   readonly protocol: PortProtocol;
-  /** Empty: all of the host's addresses. */
-  readonly hostIp: string;
+  /** Where it is published: an address, empty for all of IPv4, `::` for all of IPv6. */
+  readonly hostIps: readonly string[];
   /** One port, or several of which a free one is taken; undefined: any. */
   readonly range: PortRange | undefined;
 }
@@ -37,6 +38,7 @@ export interface EndpointInput {
   readonly network: string;
   readonly aliases: readonly string[];
   readonly ipv4Address: string;
+  readonly ipv6Address: string;
   readonly macAddress: string;
 }
 
@@ -50,14 +52,16 @@ export interface PortInput {
 
 const PROTOCOLS = ["tcp", "udp", "sctp"] as const;
 const DEFAULT_NETWORK = "bridge";
+const NOTHING_SAID: EndpointInput = { network: "", aliases: [], ipv4Address: "", ipv6Address: "", macAddress: "" };
 
 /** Throws INVALID_ARGUMENT ADDRESS_INVALID, MAC_INVALID, NETWORK_TWICE; UNIMPLEMENTED NETWORK_MODE_UNSUPPORTED. */
 export function parseEndpoints(inputs: readonly EndpointInput[]): EndpointRequest[] {
-  const requests = inputs.length === 0 ? [{ network: "", aliases: [], ipv4Address: "", macAddress: "" }] : inputs;
-  const endpoints = requests.map(({ network, aliases, ipv4Address, macAddress }) => ({
+  const requests = inputs.length === 0 ? [NOTHING_SAID] : inputs;
+  const endpoints = requests.map(({ network, aliases, ipv4Address, ipv6Address, macAddress }) => ({
     network: network === "" || network === "default" ? DEFAULT_NETWORK : refuseMode(network),
     aliases,
-    address: ipv4Address === "" ? "" : parseIpv4(ipv4Address),
+    address: ipv4Address === "" ? "" : parseOf(4, ipv4Address),
+    address6: ipv6Address === "" ? "" : parseOf(6, ipv6Address),
     mac: macAddress === "" ? "" : parseMac(macAddress),
   }));
   const names = new Set(endpoints.map(({ network }) => network));
@@ -65,7 +69,7 @@ export function parseEndpoints(inputs: readonly EndpointInput[]): EndpointReques
   return endpoints;
 }
 
-/** Throws INVALID_ARGUMENT PORT_INVALID, ADDRESS_INVALID; UNIMPLEMENTED IPV6_UNSUPPORTED. The same mapping twice is one. */
+/** Throws INVALID_ARGUMENT PORT_INVALID, ADDRESS_INVALID. The same mapping twice is one. */
 export function parsePorts(inputs: readonly PortInput[]): PortRequest[] {
   const requests = inputs.map(parsePort);
   const seen = new Set<string>();
@@ -87,29 +91,24 @@ function parsePort({ containerPort, protocol, hostIp, hostPort, hostPortEnd }: P
   return {
     containerPort,
     protocol: known,
-    hostIp: parseHostIp(hostIp),
+    hostIps: parseHostIp(hostIp),
     range: hostPort === 0 ? undefined : { from: hostPort, to: end },
   };
 }
 
-function parseHostIp(text: string): string {
-  if (text === "" || text === "0.0.0.0") return "";
-  if (!isIPv6(text)) return parseIpv4(text);
-  throw new CtlError("UNIMPLEMENTED", {
-    reason: "IPV6_UNSUPPORTED",
-    what: `publish a port on ${text}`,
-    why: "networks have no IPv6 yet",
-    fix: "name an IPv4 address of the host, or none for all of them",
-  });
+function parseHostIp(text: string): string[] {
+  if (text === "") return ["", ALL_IPV6];
+  const address = parseOf(isIPv6(text) ? 6 : 4, text);
+  return [address === "0.0.0.0" ? "" : address];
 }
 
-function parseIpv4(text: string): string {
-  if (isIPv4(text)) return formatAddress(parseAddress(text).bytes);
+function parseOf(family: Family, text: string): string {
+  if (isIP(text) === family && !text.includes("%")) return formatAddress(parseAddress(text).bytes);
   throw new CtlError("INVALID_ARGUMENT", {
     reason: "ADDRESS_INVALID",
     what: `read the address "${text}"`,
-    why: "it is no IPv4 address",
-    fix: "write it like 172.17.0.2",
+    why: `it is no IPv${family} address`,
+    fix: `write it like ${family === 4 ? "172.17.0.2" : "fd00::2"}`,
   });
 }
 

@@ -1,12 +1,13 @@
 import { isErrno } from "../../kit/linux/libc.ts";
 import { openDnsSockets } from "../dns/sockets.ts";
+import { familyOf } from "../ipam/address.ts";
 import { addAddress, type LinkAddress } from "../netlink/addresses.ts";
 import { createVeth, deleteLink, getLink, setHairpin, setLink } from "../netlink/links.ts";
 import { addRoute } from "../netlink/routes.ts";
 import { type NetlinkCalls, NetlinkSocket } from "../netlink/socket.ts";
 import type { LowDescriptor } from "../nftables/low-descriptor.ts";
 import type { Namespaces } from "./namespaces.ts";
-import { type Sysctls, writeSysctls } from "./sysctls.ts";
+import { readSysctl, type Sysctls, writeSysctls } from "./sysctls.ts";
 
 /** What sandboxes are made with: everything here runs in the host thread. */
 export interface SandboxTools {
@@ -98,12 +99,20 @@ function configureInterface(tools: SandboxTools, request: ConfigureRequest): voi
   tools.namespaces.enter(request.netnsPath, () => {
     using inside = new NetlinkSocket(tools.calls);
     const { index: linkIndex } = getLink(inside, request.interfaceName);
+    switchIpv6(request);
     inside.execute([
       ...request.addresses.map((one): LinkAddress => ({ ...one, linkIndex })).map(addAddress),
       setLink(linkIndex, { mac: request.mac }),
       ...request.gateways.map((gateway) => addRoute({ gateway, linkIndex })),
     ]);
   });
+}
+
+/** A sandbox's interfaces begin as its first network has it; one with other addresses differs. */
+function switchIpv6({ interfaceName, addresses }: ConfigureRequest): void {
+  const isDisabled = addresses.some(({ address }) => familyOf(address) === 6) ? "0" : "1";
+  const name = `net/ipv6/conf/${interfaceName}/disable_ipv6`;
+  if (readSysctl(name) !== isDisabled) writeSysctls({ [name]: isDisabled });
 }
 
 function joinBridge({ host }: SandboxTools, { hostLink, bridge }: { hostLink: string; bridge: string }): void {

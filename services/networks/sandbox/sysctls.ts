@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 
 /** Names as sysctl(8) writes paths: `net/ipv4/ip_forward`. */
 export type Sysctls = Readonly<Record<string, string>>;
@@ -16,6 +16,9 @@ export function sandboxSysctls(hasIpv6: boolean): Sysctls {
     "net/ipv4/conf/default/accept_redirects": "0",
     "net/ipv4/conf/default/arp_notify": "1",
     "net/ipv6/conf/default/disable_ipv6": hasIpv6 ? "0" : "1",
+    // what it has of IPv6 we give it: nobody need be asked for a router, nor for a second whether an address is free
+    "net/ipv6/conf/default/accept_ra": "0",
+    "net/ipv6/conf/default/accept_dad": "0",
   };
 }
 
@@ -39,6 +42,16 @@ export function readSysctl(name: string): string | undefined {
     return readFileSync(`/proc/sys/${name}`, "utf8").trim();
   } catch (error) {
     if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/** The names below one; none where the kernel has no such name. */
+export function listSysctls(name: string): string[] {
+  try {
+    return readdirSync(`/proc/sys/${name}`);
+  } catch (error) {
+    if (isMissing(error)) return [];
     throw error;
   }
 }

@@ -10,7 +10,7 @@ import { timestampOf } from "../../kit/timestamp.ts";
 import type { Acquired } from "../acquire.ts";
 import type { Endpoint, Holder, Port } from "../holding.ts";
 import type { Inspected } from "../inspect.ts";
-import type { NetworkFacts } from "../network.ts";
+import { hasFamily, type NetworkFacts, poolWith } from "../network.ts";
 
 /** Throws INVALID_ARGUMENT HOLDER_MISSING. */
 export function holderFrom(message: HolderMessage | undefined): Holder {
@@ -23,11 +23,13 @@ export function holderFrom(message: HolderMessage | undefined): Holder {
 }
 
 export function networkMessage({ network, endpoints }: Inspected): NetworkMessage {
-  const { createdAt, subnet, ipRange, gateway, mtu: _mtu, isMasqueraded: _isMasqueraded, ...same } = network;
+  const { createdAt, pools, mtu: _mtu, isMasqueraded: _isMasqueraded, ...same } = network;
   return NetworkMessage.fromPartial({
     ...same,
     created: timestampOf(createdAt),
-    pools: subnet === "" ? [] : [{ subnet, ipRange, gateway }],
+    pools: pools.map((pool) => ({ ...pool, auxAddresses: { ...pool.auxAddresses } })),
+    hasIpv4: hasFamily(network, 4),
+    hasIpv6: hasFamily(network, 6),
     endpoints: endpoints.map((endpoint) => endpointMessage({ ...endpoint, network }, endpoint)),
   });
 }
@@ -43,7 +45,7 @@ export function acquiredMessage({ holding, resolvConf, warnings }: Acquired, net
 }
 
 function endpointMessage(
-  { id, network, address, mac, aliases, interfaceName }: Omit<Endpoint, "hostLink">,
+  { id, network, address, address6, mac, aliases, interfaceName }: Omit<Endpoint, "hostLink">,
   { holder, holderName }: { readonly holder: string; readonly holderName: string },
 ): EndpointMessage {
   return EndpointMessage.fromPartial({
@@ -53,16 +55,23 @@ function endpointMessage(
     holder,
     holderName,
     ipv4Address: address,
-    ipv4Prefix: address === "" ? 0 : prefixOf(network),
-    gateway: network.isInternal ? "" : network.gateway,
+    ipv4Prefix: prefixOf(network, address),
+    gateway: gatewayOf(network, address),
+    ipv6Address: address6,
+    ipv6Prefix: prefixOf(network, address6),
+    ipv6Gateway: gatewayOf(network, address6),
     macAddress: mac,
     aliases: [...aliases],
     interfaceName,
   });
 }
 
-function prefixOf({ subnet }: NetworkFacts): number {
-  return Number(subnet.split("/")[1]);
+function prefixOf(network: NetworkFacts, address: string): number {
+  return address === "" ? 0 : Number(poolWith(network, address)?.subnet.split("/")[1]);
+}
+
+function gatewayOf(network: NetworkFacts, address: string): string {
+  return address === "" || network.isInternal ? "" : (poolWith(network, address)?.gateway ?? "");
 }
 
 function portMessage({ containerPort, protocol, hostIp, hostPort }: Port): PublishedPort {

@@ -1,7 +1,9 @@
 import type { Db } from "../../kit/database.ts";
 import type { Endpoint, Holding } from "../holding.ts";
+import { FAMILIES, type Family } from "../ipam/address.ts";
 import type { NetworkFacts } from "../network.ts";
 import { macOf } from "./endpoints.ts";
+import { HOST_IP } from "./ports.ts";
 
 interface HoldingRow extends Omit<Holding, "netnsId"> {
   readonly netnsId: string | null;
@@ -13,16 +15,19 @@ const HOLDING = `
   coalesce((
     select json_agg(json_build_object(
              'id', e.id, 'interfaceName', e.interface_name, 'hostLink', e.host_link,
-             'address', coalesce(host(e.address), ''), 'mac', e.mac, 'aliases', e.aliases,
+             'address', coalesce(host(e.address), ''), 'address6', coalesce(host(e.address6), ''), 'mac', e.mac,
+             'aliases', e.aliases,
              'network', json_strip_nulls(json_build_object(
                'id', n.id, 'name', n.name, 'driver', n.driver, 'bridge', coalesce(n.bridge, ''),
-               'isInternal', n.is_internal, 'isMasqueraded', n.is_masqueraded, 'mtu', n.mtu,
-               'subnet', coalesce(n.subnet::text, ''), 'gateway', coalesce(host(n.gateway), '')))
+               'isInternal', n.is_internal, 'isMasqueraded', n.is_masqueraded, 'mtu', n.mtu, 'pools', coalesce((
+                 select json_agg(json_build_object('subnet', l.subnet::text, 'gateway', host(l.gateway))
+                        order by l.position)
+                   from pools l where l.network_id = n.id), '[]')))
            ) order by e.position)
       from endpoints e join networks n on n.id = e.network_id where e.holder = s.holder), '[]') as endpoints,
   coalesce((
     select json_agg(json_build_object(
-             'endpointId', p.endpoint_id, 'hostIp', case masklen(p.host) when 0 then '' else host(p.host) end,
+             'endpointId', p.endpoint_id, 'hostIp', ${HOST_IP},
              'protocol', p.protocol, 'hostPort', p.host_port, 'containerPort', p.container_port,
              'isChosen', p.is_chosen
            ) order by p.position)
@@ -58,8 +63,9 @@ export interface NewEndpoint {
   readonly network: NetworkFacts;
   readonly interfaceName: string;
   readonly hostLink: string;
-  /** Empty: a free one, where the driver gives addresses. */
+  /** Empty, as of IPv6: a free one, where the network gives any of the family. */
   readonly address: string;
+  readonly address6: string;
   /** Empty: the one that goes with its address. */
   readonly mac: string;
   readonly aliases: readonly string[];
@@ -74,56 +80,82 @@ export interface NewHolding {
   readonly endpoints: readonly NewEndpoint[];
 }
 
+export interface GivenAddresses {
+  readonly id: string;
+  /** Null, as of IPv6: none is free, or the network has none of the family. */
+  readonly address: string | null;
+  readonly address6: string | null;
+}
+
 /**
- * A holder's rows, with a free address for each endpoint that needs one: the next behind the one that its network gave
- * last. The network's row is locked until the transaction ends, so two never look for one at the same time; addresses that
- * somebody named are the exception, and endpoints_address finds it. Returns the addresses by endpoint; null: none is free;
- * undefined: the holder has rows already. Violates endpoints_address, endpoints_in_network. The subquery's `generate_series` is lazy only where it
- * stands in a select list: 0.1 ms however large the network is.
+ * The next address of a pool that nobody has, behind the one that it gave last. The subqueries' `generate_series` is lazy
+ * only where it stands in a select list: 0.1 ms however large the pool is.
+ */
+function nextAddress(pool: string): string {
+  const isFree = `a <> all (${pool}.reserved)
+    and not exists (select from endpoints e where e.network_id = ${pool}.network_id and e.address = a)
+    and not exists (select from endpoints e where e.network_id = ${pool}.network_id and e.address6 = a)`;
+  return `coalesce(
+    (select a from (select coalesce(${pool}.last_given, ${pool}.first_address - 1) + generate_series(
+                      1, ${pool}.last_address - coalesce(${pool}.last_given, ${pool}.first_address - 1)) as a) behind
+      where ${isFree} limit 1),
+    (select a from (select ${pool}.first_address + generate_series(
+                      0, ${pool}.last_given - ${pool}.first_address) as a) round
+      where ${isFree} limit 1))`;
+}
+
+/** Of an endpoint's family: what was named, else what its network's first pool with a free one gives. */
+function ownAddress(column: string, family: Family): string {
+  return `coalesce(nullif(r.${column}, '')::inet, (
+    select g.address from given g
+     where g.network_id = r."networkId" and g.family = ${family} and g.address is not null order by g.position limit 1))`;
+}
+
+/**
+ * A holder's rows, with free addresses for each endpoint that needs some. The pool's row is locked until the transaction
+ * ends, so two never look for one at the same time; addresses that somebody named are the exception, and endpoints_address
+ * finds it. Returns the endpoints' addresses; undefined: the holder has rows already. Violates endpoints_address,
+ * endpoints_address6, endpoints_in_network.
  */
 export async function insertHolding(
   db: Db,
   node: string,
   holding: NewHolding,
-): Promise<ReadonlyMap<string, string | null> | undefined> {
+): Promise<readonly GivenAddresses[] | undefined> {
   const { holder, holderName, acquiredBy, netnsId, dnsServers, endpoints } = holding;
   const requested = endpoints.map(({ network, ...endpoint }, position) => ({
     ...endpoint,
     position,
     networkId: network.id,
-    wantsAddress: network.subnet !== "" && endpoint.address === "",
+    families: FAMILIES.filter((family) => (family === 4 ? endpoint.address : endpoint.address6) === ""),
   }));
   // in one order, so that two who lock the rows of several networks never wait for each other
   requested.sort((one, other) => (one.networkId < other.networkId ? -1 : 1));
-  const { rows } = await db.query<{ id: string; address: string | null }>(
+  const { rows } = await db.query<GivenAddresses>(
     `with sandbox as (
        insert into sandboxes (holder, node, holder_name, acquired_by, netns_id, is_active, dns_servers)
        values ($1, $2, $3, $4, $5, true, $7) on conflict (holder) do nothing returning holder
      ), requested as (
        select * from jsonb_to_recordset($6::jsonb) as r (
-         id text, "networkId" text, position smallint, "interfaceName" text, "hostLink" text, address text, mac text,
-         aliases jsonb, "wantsAddress" boolean)
+         id text, "networkId" text, position smallint, "interfaceName" text, "hostLink" text, address text,
+         address6 text, mac text, aliases jsonb, families integer[])
         where exists (select from sandbox)
      ), given as (
-       update networks n set last_given = coalesce(
-         (select a from (select coalesce(n.last_given, n.first_address - 1) + generate_series(
-                           1, n.last_address - coalesce(n.last_given, n.first_address - 1)) as a) behind
-           where a <> n.gateway
-             and not exists (select from endpoints e where e.network_id = n.id and e.address = a) limit 1),
-         (select a from (select n.first_address + generate_series(0, n.last_given - n.first_address) as a) round
-           where a <> n.gateway
-             and not exists (select from endpoints e where e.network_id = n.id and e.address = a) limit 1))
-         from requested r where n.id = r."networkId" and r."wantsAddress"
-       returning n.id, n.last_given as address
+       update pools p set last_given = ${nextAddress("p")}
+         from requested r
+        where p.network_id = r."networkId" and family(p.subnet) = any (r.families)
+          and not exists (select from pools q where q.network_id = p.network_id and q.position < p.position
+                             and family(q.subnet) = family(p.subnet) and ${nextAddress("q")} is not null)
+       returning p.network_id, p.position, family(p.subnet) as family, p.last_given as address
      )
-     insert into endpoints (id, holder, network_id, position, interface_name, host_link, address, mac, aliases)
-     select r.id, $1, r."networkId", r.position, r."interfaceName", r."hostLink",
-            coalesce(nullif(r.address, '')::inet, g.address), r.mac, r.aliases
-       from requested r left join given g on g.id = r."networkId"
-     returning id, host(address) as address`,
+     insert into endpoints (id, holder, network_id, position, interface_name, host_link, address, address6, mac, aliases)
+     select r.id, $1, r."networkId", r.position, r."interfaceName", r."hostLink", ${ownAddress("address", 4)},
+            ${ownAddress("address6", 6)}, r.mac, r.aliases
+       from requested r
+     returning id, host(address) as address, host(address6) as address6`,
     [holder, node, holderName, acquiredBy, netnsId ?? null, JSON.stringify(requested), JSON.stringify(dnsServers)],
   );
-  return rows.length === 0 ? undefined : new Map(rows.map(({ id, address }) => [id, address]));
+  return rows.length === 0 ? undefined : rows;
 }
 
 /** Undefined: it has no rows. */

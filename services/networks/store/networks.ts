@@ -1,6 +1,7 @@
 import type { Db } from "../../kit/database.ts";
 import type { LabelFilter } from "../../kit/filters.ts";
-import type { DriverName, Network, StringMap } from "../network.ts";
+import { type DriverName, type Network, type Pool, poolsOf, type StringMap } from "../network.ts";
+import type { AddressPlan } from "../requests/wanted-pool.ts";
 
 interface NetworkRow {
   readonly id: string;
@@ -12,9 +13,7 @@ interface NetworkRow {
   readonly is_attachable: boolean;
   readonly is_masqueraded: boolean;
   readonly mtu: number | null;
-  readonly subnet: string | null;
-  readonly ip_range: string | null;
-  readonly gateway: string | null;
+  readonly pools: readonly Pool[];
   readonly labels: StringMap;
   readonly options: StringMap;
   readonly created_at: Date;
@@ -22,7 +21,12 @@ interface NetworkRow {
 
 const NETWORK = `
   n.id, n.name, n.driver, n.bridge, n.is_built_in, n.is_internal, n.is_attachable, n.is_masqueraded, n.mtu,
-  n.subnet::text, n.ip_range::text, host(n.gateway) as gateway, n.labels, n.options, n.created_at`;
+  n.labels, n.options, n.created_at,
+  coalesce((
+    select json_agg(json_build_object(
+             'subnet', p.subnet::text, 'ipRange', coalesce(p.ip_range::text, ''), 'gateway', host(p.gateway),
+             'auxAddresses', p.aux_addresses) order by p.position)
+      from pools p where p.network_id = n.id), '[]') as pools`;
 
 function toNetwork(row: NetworkRow): Network {
   return {
@@ -35,32 +39,39 @@ function toNetwork(row: NetworkRow): Network {
     isAttachable: row.is_attachable,
     isMasqueraded: row.is_masqueraded,
     mtu: row.mtu ?? undefined,
-    subnet: row.subnet ?? "",
-    ipRange: row.ip_range ?? "",
-    gateway: row.gateway ?? "",
+    pools: row.pools,
     labels: row.labels,
     options: row.options,
     createdAt: row.created_at,
   };
 }
 
-export interface NewNetwork extends Omit<Network, "createdAt"> {
-  /** The containers' addresses, both inclusive; empty for drivers that give none. */
-  readonly firstAddress: string;
-  readonly lastAddress: string;
+export interface NewNetwork extends Omit<Network, "createdAt" | "pools"> {
+  readonly pools: readonly AddressPlan[];
 }
 
 /**
- * Violates networks_name, networks_bridge, or networks_subnet when it overlaps another network's. Waits for an unfinished
- * transaction that makes one like it.
+ * Violates networks_name, networks_bridge, or networks_subnet and pools_subnet when it overlaps another network's. Waits
+ * for an unfinished transaction that makes one like it.
  */
 export async function insertNetwork(db: Db, node: string, network: NewNetwork): Promise<Network> {
-  const { rows } = await db.query<NetworkRow>(
-    `insert into networks as n (id, node, name, driver, bridge, is_built_in, is_internal, is_attachable, is_masqueraded,
-                                mtu, subnet, ip_range, gateway, first_address, last_address, labels, options)
-     values ($1, $2, $3, $4, nullif($5, ''), $6, $7, $8, $9, $10, nullif($11, '')::cidr, nullif($12, '')::cidr,
-             nullif($13, '')::inet, nullif($14, '')::inet, nullif($15, '')::inet, $16, $17)
-     returning ${NETWORK}`,
+  const [first] = poolsOf(network, 4); // for a replica that knows no other
+  const { rows } = await db.query<Pick<NetworkRow, "created_at">>(
+    `with network as (
+       insert into networks (id, node, name, driver, bridge, is_built_in, is_internal, is_attachable, is_masqueraded,
+                             mtu, subnet, ip_range, gateway, first_address, last_address, labels, options)
+       values ($1, $2, $3, $4, nullif($5, ''), $6, $7, $8, $9, $10, nullif($11, '')::cidr, nullif($12, '')::cidr,
+               nullif($13, '')::inet, nullif($14, '')::inet, nullif($15, '')::inet, $16, $17)
+       returning created_at
+     ), made as (
+       insert into pools (network_id, node, position, subnet, ip_range, gateway, aux_addresses, reserved, first_address,
+                          last_address)
+       select $1, $2, p.position, p.subnet, nullif(p."ipRange", '')::cidr, p.gateway, p."auxAddresses", p.reserved,
+              p."firstAddress", p."lastAddress"
+         from jsonb_to_recordset($18::jsonb) as p (position smallint, subnet cidr, "ipRange" text, gateway inet,
+              "auxAddresses" jsonb, reserved inet[], "firstAddress" inet, "lastAddress" inet)
+     )
+     select created_at from network`,
     [
       network.id,
       node,
@@ -72,18 +83,24 @@ export async function insertNetwork(db: Db, node: string, network: NewNetwork): 
       network.isAttachable,
       network.isMasqueraded,
       network.mtu ?? null,
-      network.subnet,
-      network.ipRange,
-      network.gateway,
-      network.firstAddress,
-      network.lastAddress,
+      first?.subnet ?? "",
+      first?.ipRange ?? "",
+      first?.gateway ?? "",
+      first?.firstAddress ?? "",
+      first?.lastAddress ?? "",
       JSON.stringify(network.labels),
       JSON.stringify(network.options),
+      JSON.stringify(network.pools.map(poolRow)),
     ],
   );
-  const [made] = rows.map(toNetwork);
+  const [made] = rows;
   if (made === undefined) throw new Error("an inserted network has no row");
-  return made;
+  const pools = network.pools.map(({ firstAddress: _first, lastAddress: _last, ...pool }) => pool);
+  return { ...network, pools, createdAt: made.created_at };
+}
+
+function poolRow(pool: AddressPlan, position: number) {
+  return { ...pool, position, reserved: [pool.gateway, ...Object.values(pool.auxAddresses)] };
 }
 
 /** All of a node's, by name. */

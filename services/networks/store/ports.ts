@@ -2,13 +2,17 @@ import type { Db } from "../../kit/database.ts";
 import type { Port } from "../holding.ts";
 import type { PortProtocol } from "../nftables/ports.ts";
 
+const HOSTS: Readonly<Record<string, string>> = { "": "0.0.0.0/0", "::": "::/0" };
+/** The other way round. */
+export const HOST_IP = "case p.host when '0.0.0.0/0' then '' else host(p.host) end";
+
 /** Violates published_ports_free when somebody has one of them. */
 export async function insertPorts(db: Db, node: string, ports: readonly Port[]): Promise<void> {
   if (ports.length === 0) return;
   const rows = ports.map((port, position) => ({
     ...port,
     position,
-    host: port.hostIp === "" ? "0.0.0.0/0" : port.hostIp,
+    host: HOSTS[port.hostIp] ?? port.hostIp,
   }));
   await db.query(
     `insert into published_ports
@@ -51,7 +55,7 @@ export interface ReservedPortRow {
 /** Every port of a node that is to be held against other programs. */
 export async function reservedPortRows(db: Db, node: string): Promise<ReservedPortRow[]> {
   const { rows } = await db.query<ReservedPortRow>(
-    `select e.holder, case masklen(p.host) when 0 then '' else host(p.host) end as "hostIp", p.protocol,
+    `select e.holder, ${HOST_IP} as "hostIp", p.protocol,
             p.host_port as port
        from published_ports p join endpoints e on e.id = p.endpoint_id
       where p.node = $1 and (p.is_active or p.is_chosen)`,

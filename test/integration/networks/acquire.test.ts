@@ -254,9 +254,9 @@ describe("acquiring networks is refused, and leaves nothing,", () => {
     }
   });
 
-  it("for an IPv6 address of the host, a port that is none, and an unknown protocol", async () => {
+  it("for a port that is none, an unknown protocol and an address that is none", async () => {
     const wrong = [
-      [{ containerPort: 80, hostPort: 80, hostIp: "::1" }, "IPV6_UNSUPPORTED"],
+      [{ containerPort: 80, hostPort: 80, hostIp: "fe80::1%eth0" }, "ADDRESS_INVALID"],
       [{ containerPort: 0 }, "PORT_INVALID"],
       [{ containerPort: 80, hostPort: 70_000 }, "PORT_INVALID"],
       [{ containerPort: 80, hostPort: 90, hostPortEnd: 80 }, "PORT_INVALID"],

@@ -98,8 +98,8 @@ describe("a bridge network", () => {
     const network = await host.network(SUBNET);
     await ip("route", "add", "10.77.0.0/16", "via", "172.30.0.9");
     const routes = await host.thread.call("listHostRoutes", undefined);
-    expect(routes).to.deep.include({ destination: "172.30.0.0/16", linkName: network.bridge });
-    expect(routes).to.deep.include({ destination: "10.77.0.0/16", linkName: network.bridge });
+    expect(routes).to.deep.include({ destination: "172.30.0.0/16", linkName: network.bridge, isDirect: true });
+    expect(routes).to.deep.include({ destination: "10.77.0.0/16", linkName: network.bridge, isDirect: false });
   });
 });
 

@@ -100,7 +100,7 @@ describe("a published port", () => {
     const udp = createSocket("udp4");
     await new Promise<void>((resolve) => udp.bind(9001, "0.0.0.0", resolve));
     using ports = new HostPorts(OWNER);
-    const wanted = { hostIp: "", protocol: "udp" } as const;
+    const wanted = { hostIps: [""], protocol: "udp" } as const;
     const isTaken = (port: number) => port === 9000;
     const range = { from: 9000, to: 9003 };
     expect(await ports.reserveOneOf({ wanted, range: range, holder: HOLDER }, isTaken)).to.equal(9002);
@@ -116,10 +116,11 @@ describe("a published port", () => {
     using ports = new HostPorts(OWNER);
     const range = ephemeralRange();
     expect(range).to.deep.equal({ from: 32_768, to: 60_999 });
-    const wanted = { hostIp: "", protocol: "tcp" } as const;
+    const wanted = { hostIps: ["", "::"], protocol: "tcp" } as const;
     const start = { ...range, start: range.to };
     expect(await ports.reserveOneOf({ wanted, range: start, holder: HOLDER }, () => false)).to.equal(range.to);
     expect(await ports.reserveOneOf({ wanted, range: start, holder: HOLDER }, () => false)).to.equal(range.from);
+    expect(ports.list().get(HOLDER)).to.have.length(4);
   });
 });
 

@@ -67,8 +67,15 @@ export async function testHost(): Promise<TestHost> {
   const driver = bridgeDriver({ ...deps, ruleset, pool });
   const forwardingMarker = join(directory.path, "forwarding");
   const { isGuarded } = await forwardingState(forwardingMarker);
-  await ruleset.rebuild(async () => ({ bridges: [], ports: [], isForwardingGuarded: isGuarded }));
+  const { isGuarded: isGuarded6 } = await forwardingState(forwardingMarker, 6);
+  await ruleset.rebuild(async () => ({
+    bridges: [],
+    ports: [],
+    isForwardingGuarded: isGuarded,
+    isForwarding6Guarded: isGuarded6,
+  }));
   await turnOnForwarding(forwardingMarker);
+  await turnOnForwarding(forwardingMarker, 6);
   const owned = undo.move();
   return {
     ...{ ...deps, ruleset, pool, driver, forwardingMarker },

@@ -99,8 +99,14 @@ describe("networks", () => {
       [{ pools: [{ subnet: "10.1.0.0/16", ipRange: "10.2.0.0/24" }] }, "IPAM_INVALID"],
       [{ pools: [{ gateway: "10.1.0.1" }] }, "IPAM_INVALID"],
       [{ pools: [{ subnet: "10.1.0.0/31" }] }, "IPAM_INVALID"],
-      [{ pools: [{ subnet: "fd00::/64" }] }, "IPV6_UNSUPPORTED"],
       [{ pools: [{ subnet: "10.1.0.0/16" }, { subnet: "10.2.0.0/16" }] }, "SEVERAL_SUBNETS_UNSUPPORTED"],
+      [{ pools: [{ subnet: "fd00:1::/64" }, { subnet: "fd00:2::/64" }] }, "SEVERAL_SUBNETS_UNSUPPORTED"],
+      [{ pools: [{ subnet: "10.1.0.0/16" }, { subnet: "10.1.3.0/24" }] }, "IPAM_INVALID"],
+      [{ pools: [{ subnet: "10.1.0.0/24", auxAddresses: { nas: "10.2.0.9" } }] }, "IPAM_INVALID"],
+      [{ pools: [{ subnet: "10.1.0.0/24", gateway: "10.1.0.9", auxAddresses: { nas: "10.1.0.9" } }] }, "IPAM_INVALID"],
+      [{ pools: [{ subnet: "fd00::/127" }] }, "IPAM_INVALID"],
+      [{ enableIpv4: false }, "IPAM_INVALID"],
+      [{ enableIpv4: false, enableIpv6: true, pools: [{ subnet: "10.1.0.0/16" }] }, "IPAM_INVALID"],
     ];
     for (const [request, reason] of wrong) {
       const error = await rejection(lab.networks.createNetwork(networkRequest("x", request), call()));

@@ -20,6 +20,7 @@ const STATE: TableState = {
   ],
   ports: [LOCAL, DNS, WEB, { ...SIX, hostIp: "fd00::1" }, SIX],
   isForwardingGuarded: true,
+  isForwarding6Guarded: false,
 };
 
 describe("the nftables table", () => {

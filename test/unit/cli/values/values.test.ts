@@ -109,12 +109,15 @@ describe("the flags' grammars", () => {
   });
 
   it("read networks by name and in the long form", () => {
-    expect(parseNetwork("mine")).to.deep.equal({ network: "mine", aliases: [], ipv4Address: "", macAddress: "" });
+    const plain = { network: "mine", aliases: [], ipv4Address: "", ipv6Address: "", macAddress: "" };
+    expect(parseNetwork("mine")).to.deep.equal(plain);
     expect(parseNetwork("default").network).to.equal("bridge");
-    expect(parseNetwork("name=mine,alias=a,alias=b,ip=10.0.0.5,mac-address=02:00:00:00:00:01")).to.deep.equal({
+    const long = "name=mine,alias=a,alias=b,ip=10.0.0.5,ip6=fd00::5,mac-address=02:00:00:00:00:01";
+    expect(parseNetwork(long)).to.deep.equal({
       network: "mine",
       aliases: ["a", "b"],
       ipv4Address: "10.0.0.5",
+      ipv6Address: "fd00::5",
       macAddress: "02:00:00:00:00:01",
     });
     for (const given of ["", "alias=x", "name=a,speed=fast", "container:web"])

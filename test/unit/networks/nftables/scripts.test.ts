@@ -37,9 +37,12 @@ describe("nftables scripts", () => {
   });
 
   it("drop what is not ours only where the host forwarded nothing before", () => {
-    const state = { bridges: [], ports: [] };
-    expect(rebuildScript("ctl", { ...state, isForwardingGuarded: true })).to.include("iifname != @bridges drop");
-    expect(rebuildScript("ctl", { ...state, isForwardingGuarded: false })).not.to.include("iifname != @bridges drop");
+    const state = { bridges: [], ports: [], isForwardingGuarded: false, isForwarding6Guarded: false };
+    const guardOf = (family: string) => `meta nfproto ${family} iifname != @bridges drop`;
+    const only4 = rebuildScript("ctl", { ...state, isForwardingGuarded: true });
+    expect(only4).to.include(guardOf("ipv4")).and.not.to.include(guardOf("ipv6"));
+    expect(rebuildScript("ctl", { ...state, isForwarding6Guarded: true })).to.include(guardOf("ipv6"));
+    expect(rebuildScript("ctl", state)).not.to.include("iifname != @bridges drop");
   });
 
   it("name a chain for any link name, a different one for each", () => {
