@@ -192,7 +192,7 @@ export const prepareContainer: Step<StartState> = {
   do: async (state, signal) => {
     const { clients, operation, subject, layers = [], layersDirectory = "" } = state;
     if (isPreparedByCreate(state)) return;
-    const request = { ref: subject, operation, layers: [...layers], layersDirectory };
+    const request = { ref: subject, operation, layers: [...layers], layersDirectory, mounts: [] };
     state.rootfsPath = (await clients.containers.prepareContainer(request, { signal })).rootfsPath;
   },
   undo: async (state, signal) => undoStart(state, signal),

@@ -7,28 +7,35 @@ import { isUp } from "./lifecycle.ts";
 import { containerPaths } from "./paths.ts";
 import type { Prepared } from "./preparations.ts";
 import { mountRootfs, rootfsDirectories } from "./rootfs/overlay.ts";
+import type { Given, GivenMount } from "./run/given.ts";
 import type { Serial } from "./run/serial.ts";
-import { type ContainerRow, recordLayers } from "./store/containers.ts";
+import { type ContainerRow, recordFirstMounts, recordLayers } from "./store/containers.ts";
 
 /**
  * A container's directory and its mounted root: needs neither network nor volumes, so it runs beside their steps.
  * Idempotent. Answers where the root is. Layers that differ from those of its creation (the image was pulled again) are kept
- * in the row: a restart needs them.
+ * in the row: a restart needs them. So are the mounts of one that was never started.
  */
 export async function prepareContainer(
   reference: string,
   operation: string,
-  layers: Layers,
+  { mounts, ...layers }: Layers & { readonly mounts: readonly GivenMount[] },
   deps: PrepareDeps,
   signal: AbortSignal,
 ): Promise<string> {
   const row = await findContainer(deps.db, reference);
   // what is being copied into it has its root mounted elsewhere, and an overlay's layer has one mount at a time
-  const prepare = () => prepareNow(row, layers, deps, signal);
+  const prepare = async () => {
+    const rootfs = await prepareNow(row, layers, deps, signal);
+    if (mounts.length > 0) await recordFirstMounts(deps.db, row.id, { ...NOTHING_GIVEN, mounts });
+    return rootfs;
+  };
   // done again by an operation whose run has begun, and may have ended, since: nothing is to be mounted for it any more
   const isPast = operation !== "" && row.started_by === operation;
   return isPast ? containerPaths(deps.host.root, row.id).rootfs : deps.serial.run(row.id, prepare, signal);
 }
+
+const NOTHING_GIVEN: Given = { netnsPath: "", endpoints: [], ports: [], mounts: [], resolvConf: "" };
 
 export interface PrepareDeps {
   readonly db: Database;

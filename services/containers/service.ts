@@ -32,7 +32,14 @@ import { exportCall, listChangesCall, readArchiveCall, statPathCall, writeArchiv
 import { execHandlers } from "./service/exec.ts";
 import { ListedBytes } from "./service/listed-bytes.ts";
 import { exposedPortsOf, LISTING_SERVICE, listedBytes, summaryOf, withSummaries } from "./service/listing.ts";
-import { containerMessage, dueMessage, parseDue, parseGiven, type ShownExtras } from "./service/messages.ts";
+import {
+  containerMessage,
+  dueMessage,
+  parseDue,
+  parseGiven,
+  parseGivenMount,
+  type ShownExtras,
+} from "./service/messages.ts";
 import { imageDefaults, parseSpec, parseUpdate, rewish } from "./service/spec.ts";
 import { statsCall } from "./service/stats.ts";
 import { attachCall, logsCall } from "./service/streams.ts";
@@ -99,8 +106,8 @@ function lifecycleHandlers(deps: ContainersDeps) {
       await undoCreate(db, host, id, operation, signal);
       return {};
     },
-    prepareContainer: async ({ ref, operation, layers, layersDirectory }, { signal }) => {
-      const wish = { names: layers, directory: layersDirectory };
+    prepareContainer: async ({ ref, operation, layers, layersDirectory, mounts }, { signal }) => {
+      const wish = { names: layers, directory: layersDirectory, mounts: mounts.map(parseGivenMount) };
       const rootfsPath = await prepareContainer(ref, operation, wish, deps, signal);
       return { rootfsPath };
     },

@@ -1,6 +1,9 @@
 import type { ContainerMount } from "../spec/spec.ts";
 
-/** What a container got from the other services at its last start: shown, and used again by a restart. */
+/**
+ * What a container got from the other services at its last start: shown, and used again by a restart. Before its first
+ * start only its mounts, if it has any.
+ */
 export interface Given {
   /** Empty: the host's network namespace. */
   readonly netnsPath: string;

@@ -122,13 +122,17 @@ export function givenMessage(id: string, { endpoints, ports, mounts, netnsPath }
   };
 }
 
+export function parseGivenMount(mount: ResolvedMount): GivenMount {
+  return { name: mount.name, driver: mount.driver, mount: parseMount(mount) };
+}
+
 /** What the other services gave, as the narrow type that is kept in the row. */
 export function parseGiven(request: StartContainerRequest): Given {
   return {
     netnsPath: request.netnsPath,
     endpoints: request.endpoints.map(({ holder: _holder, holderName: _name, ...endpoint }) => endpoint),
     ports: request.ports,
-    mounts: request.mounts.map((mount) => ({ name: mount.name, driver: mount.driver, mount: parseMount(mount) })),
+    mounts: request.mounts.map(parseGivenMount),
     resolvConf: request.resolvConf,
   };
 }

@@ -204,6 +204,11 @@ export async function recordStart(db: Db, start: StartRecord): Promise<boolean> 
   return rowCount === 1;
 }
 
+/** What it was given before its first start; what a start gave stays. */
+export async function recordFirstMounts(db: Db, id: string, given: Given): Promise<void> {
+  await db.query("update containers set given = $2 where id = $1 and run = 0", [id, JSON.stringify(given)]);
+}
+
 export async function recordLayers(db: Db, id: string, layers: readonly string[], directory: string): Promise<void> {
   await db.query("update containers set layers = $2, layers_directory = $3 where id = $1", [id, layers, directory]);
 }

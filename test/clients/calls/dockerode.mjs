@@ -90,10 +90,11 @@ await call("putArchive, getArchive, infoArchive", async () => {
   const container = await docker.createContainer(running);
   await container.start();
   const { pack } = await import("tar-fs");
-  await container.putArchive(pack(import.meta.dirname, { entries: ["report.mjs"] }), { path: "/tmp" });
+  const put = await container.putArchive(pack(import.meta.dirname, { entries: ["report.mjs"] }), { path: "/tmp" });
+  await text(put); // an answer that nobody reads to its end keeps its connection, and so the program
   const archive = await container.getArchive({ path: "/tmp/report.mjs" });
   expect((await text(archive)).includes("export async function call"), "the file comes back");
-  await container.infoArchive({ path: "/tmp/report.mjs" });
+  await text(await container.infoArchive({ path: "/tmp/report.mjs" }));
   await container.remove({ force: true });
 });
 await call("update, rename, top, pause, unpause, kill, restart, wait", async () => {

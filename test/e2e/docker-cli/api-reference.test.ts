@@ -7,7 +7,7 @@ import { sharedEngine } from "../engine.ts";
 
 interface Asked {
   readonly method: "GET" | "POST" | "DELETE";
-  /** `EXEC` is the id of the last exec that was made, `REGISTRY` and `IMAGE` are the lab's. */
+  /** `EXEC` is the id of the last exec that was made, `NOW` a second from then, `REGISTRY` and `IMAGE` are the lab's. */
   readonly path: string;
   /** What the description calls it. */
   readonly name: string;
@@ -48,7 +48,7 @@ const ANSWERS: readonly Asked[] = [
   get("/info", "/info"),
   get("/version", "/version"),
   get("/system/df?verbose=1", "/system/df"),
-  get("/events?since=0&until=1s", "/events"),
+  get("/events?since=0&until=NOW", "/events"),
   post("/networks/create", "/networks/create", { Name: "made" }),
   get("/networks", "/networks"),
   get("/networks/lan", "/networks/{id}"),
@@ -88,7 +88,8 @@ describe("the Docker API's answers", function () {
   const filled = (given: string): string => {
     const { address } = engine.registry;
     const image = `${address}/library/busybox:latest`;
-    return given.replace("EXEC", exec).replace("REGISTRY", address).replace("IMAGE", image);
+    const now = String(Math.ceil(Date.now() / 1_000));
+    return given.replace("EXEC", exec).replace("NOW", now).replace("REGISTRY", address).replace("IMAGE", image);
   };
 
   it("have the fields that Docker's description names, with their types", async () => {

@@ -3,6 +3,7 @@ import { lstat, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/pro
 import { join } from "node:path";
 import { expect } from "chai";
 import { eventually } from "../../lab/eventually.ts";
+import { directory, file, tar } from "../../lab/tar.ts";
 import { temporaryDirectory } from "../../lab/temporary-directory.ts";
 import { sharedEngine } from "../engine.ts";
 
@@ -53,6 +54,36 @@ describe("ctl cp", () => {
       expect(await engine.ok("run", "--rm", "-v", "data:/d", "busybox", "cat", "/d/given")).to.equal("from outside");
     });
   }
+
+  it("reaches the volumes and binds of a container before its first start, and what the image has in them stays", async () => {
+    await using host = await temporaryDirectory();
+    await writeFile(join(host.path, "given"), "from outside\n");
+    const seeded = [tar(directory("seeded/"), file("seeded/own", "own\n"))];
+    const image = await engine.push("library/seeded", seeded, { Volumes: { "/seeded": {} } });
+    const mounts = ["-v", "data:/data", "-v", `${host.path}:/bound`, "-v", `${host.path}:/ro:ro`];
+    const script = "cat /data/given /seeded/own /seeded/given";
+    await engine.ok("create", "--pull", "missing", "--name", "box", ...mounts, image, "sh", "-c", script);
+    expect(await engine.ok("volume", "ls", "-q")).to.match(/^data$/m);
+    await engine.ok("cp", join(host.path, "given"), "box:/data/given");
+    await engine.ok("cp", join(host.path, "given"), "box:/seeded/");
+    await engine.ok("cp", join(host.path, "given"), "box:/bound/back");
+    expect(await readFile(join(host.path, "back"), "utf8")).to.equal("from outside\n");
+    expect(await engine.fails(1, "cp", join(host.path, "given"), "box:/ro/x")).to.contain("marked read-only");
+    await engine.ok("cp", "box:/seeded/own", join(host.path, "own"));
+    expect(await readFile(join(host.path, "own"), "utf8")).to.equal("own\n");
+    expect(await engine.ok("start", "-a", "box")).to.equal("from outside\nown\nfrom outside");
+    await engine.ok("rm", "-v", "box");
+    expect(await engine.ok("volume", "ls", "-q")).to.equal("data");
+    await engine.ok("rmi", image);
+  });
+
+  it("leaves no volume of a container that could not be created", async () => {
+    await engine.ok("create", "--name", "box", "busybox", "true");
+    await engine.fails(1, "create", "--name", "box", "-v", "fresh:/fresh", "busybox", "true");
+    const missing = ["--mount", "type=bind,source=/nope/nope,target=/b"];
+    await engine.fails(1, "create", "--name", "other", "-v", "fresh:/a", ...missing, "busybox");
+    expect(await engine.ok("volume", "ls", "-q")).to.equal("");
+  });
 
   it("sees a running container's tmpfs, and a stopped one's root through a tar on standard input and output", async () => {
     await using host = await temporaryDirectory();
