@@ -23,6 +23,7 @@ export function statsBody({ id, name, usage }: ContainerStats, previous: Resourc
     precpu_stats: cpuStats(before?.cpu),
     memory_stats: memoryStats(usage?.memory),
     name: `/${name}`,
+    os_type: "linux",
     id,
     ...networksOf(usage?.interfaces ?? []),
   };

@@ -32,7 +32,6 @@ const ANSWERS: readonly Asked[] = [
   post("/containers/made/wait", "/containers/{id}/wait"),
   get("/containers/json?all=1&size=1", "/containers/json"),
   get("/containers/web/json?size=1", "/containers/{id}/json"),
-  get("/containers/made/json", "/containers/{id}/json"),
   get("/containers/web/top", "/containers/{id}/top"),
   get("/containers/web/stats?stream=false", "/containers/{id}/stats"),
   get("/containers/web/changes", "/containers/{id}/changes"),
