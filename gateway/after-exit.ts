@@ -97,7 +97,7 @@ export class ExitFollower {
   async #listen(): Promise<void> {
     while (!this.#signal.aborted) {
       try {
-        const request = { since: "", sinceTime: undefined, untilTime: undefined };
+        const request = { since: "", sinceTime: undefined, untilTime: undefined, filters: [] };
         for await (const { event } of this.#clients.containers.watch(request, { signal: this.#signal })) {
           if (event?.action === "die" && !this.#claimed.has(event.id)) void this.#ask();
         }

@@ -1,9 +1,9 @@
 import { type GatewayService, RemoveContainerRequest, StartContainerRequest } from "#proto/ctl/gateway/v1/gateway.ts";
 import { isCtlError } from "../services/kit/errors.ts";
+import { parseEventFilters } from "../services/kit/event-filters.ts";
 import type { Handlers } from "../services/kit/grpc/handlers.ts";
 import type { Clients } from "./clients.ts";
 import type { GatewayDeps } from "./deps.ts";
-import { eventFilter } from "./events/filter.ts";
 import { mergeEvents } from "./events/merge.ts";
 import { createContainer } from "./operations/create-call.ts";
 import { gatewayStopping, runOperation } from "./operations/operation.ts";
@@ -44,11 +44,9 @@ export function gatewayHandlers(deps: GatewayDeps): Handlers<typeof GatewayServi
     },
     pruneContainers: (request, { signal }) => pruneContainers(request, deps, signal),
     events: async function* ({ since, until, filters, cursor }, { signal }) {
-      const matches = eventFilter(filters);
+      parseEventFilters(filters); // before services are asked, which would be asked again where one refuses
       const ends = AbortSignal.any([signal, operations.stopping]);
-      for await (const event of mergeEvents(clients, { since, until, cursor }, ends)) {
-        if (matches(event)) yield { event };
-      }
+      for await (const event of mergeEvents(clients, { since, until, cursor, filters }, ends)) yield { event };
       if (operations.stopping.aborted) throw gatewayStopping("follow events");
     },
     info: (_request, { signal }) => info(deps.info, signal),

@@ -1,4 +1,4 @@
-import type { Event } from "#proto/ctl/common/v1/common.ts";
+import type { Event, Filter } from "#proto/ctl/common/v1/common.ts";
 import type { Timestamp } from "#proto/google/protobuf/timestamp.ts";
 import { AsyncQueue } from "../../services/kit/async-queue.ts";
 import { sleep } from "../../services/kit/deadlines.ts";
@@ -11,6 +11,7 @@ export interface EventRange {
   readonly until: Timestamp | undefined;
   /** A cursor of this merge; empty: none. */
   readonly cursor: string;
+  readonly filters: readonly Filter[];
 }
 
 type Cursors = Partial<Record<ServiceName, string>>;
@@ -47,13 +48,14 @@ async function* watchService(
   clients: Clients,
   service: ServiceName,
   since: string,
-  { since: sinceTime, until: untilTime }: EventRange,
+  { since: sinceTime, until: untilTime, filters }: EventRange,
   signal: AbortSignal,
 ): AsyncGenerator<ServiceEvent> {
   let position = since;
   while (!signal.aborted) {
     try {
-      const request = { since: position, sinceTime: position === "" ? sinceTime : undefined, untilTime };
+      const begin = { since: position, sinceTime: position === "" ? sinceTime : undefined };
+      const request = { ...begin, untilTime, filters: [...filters] };
       for await (const { event } of clients[service].watch(request, { signal })) {
         if (event === undefined) continue;
         position = event.cursor;

@@ -33,10 +33,9 @@ export async function pruneContainers(
   };
   const isGone = dryRun ? chosen.map(() => true) : await inParallel(chosen, remove, signal, AT_ONCE);
   const removed = chosen.filter((_, index) => isGone[index]);
-  return {
-    removed: removed.map(({ id }) => id),
-    reclaimedBytes: removed.reduce((sum, { sizeRwBytes }) => sum + (sizeRwBytes ?? 0), 0),
-  };
+  const reclaimedBytes = removed.reduce((sum, { sizeRwBytes }) => sum + (sizeRwBytes ?? 0), 0);
+  if (!dryRun) await clients.containers.recordPrune({ reclaimedBytes }, { signal });
+  return { removed: removed.map(({ id }) => id), reclaimedBytes };
 }
 
 function isLeft(error: unknown): false {

@@ -5,6 +5,7 @@ import { containerView, hasProcess } from "./archive/choose-view.ts";
 import { refusedPath } from "./archive/errors.ts";
 import type { Part, PathStat, Task } from "./archive/jobs.ts";
 import type { ArchiveThreads } from "./archive/threads.ts";
+import { recordContainerEvent } from "./events.ts";
 import { findContainer } from "./find.ts";
 import type { ContainerHost } from "./host/host.ts";
 import type { Serial } from "./run/serial.ts";
@@ -39,6 +40,7 @@ export async function* readArchive(
   signal: AbortSignal,
 ): AsyncGenerator<Part, void, undefined> {
   const row = await findContainer(deps.db, ref);
+  await recordContainerEvent(deps.db, "archive-path", row);
   yield* look(row, { kind: "read", path: inRoot(path), followLink }, deps, signal);
 }
 
@@ -70,9 +72,10 @@ export async function writeArchive(
     for await (const _ of deps.archives.run({ view, task }, chunks, signal));
   };
   const row = await findContainer(deps.db, id);
-  if (await hasProcess(row)) return write(row);
   // the writable layer must have one mount at a time: a start waits
-  await deps.serial.run(id, async () => write(await findContainer(deps.db, id)), signal);
+  if (await hasProcess(row)) await write(row);
+  else await deps.serial.run(id, async () => write(await findContainer(deps.db, id)), signal);
+  await recordContainerEvent(deps.db, "extract-to-dir", row);
 }
 
 async function* look(

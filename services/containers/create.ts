@@ -41,6 +41,8 @@ async function insert(db: Database, wish: Omit<NewContainer, "name">, name: stri
       if (!(await insertContainer(tx, row))) return (await containerById(tx, wish.id))?.name ?? name;
       if (row.spec.healthcheck !== undefined) await insertHealth(tx, row.id);
       await recordEvent(tx, db.schema, containerEvent("create", row));
+      // a client in the foreground is attached before the start: told here, it costs no commit of its own
+      if (row.spec.isAwaited === true) await recordEvent(tx, db.schema, containerEvent("attach", row));
       return name;
     });
   } catch (error) {

@@ -1,4 +1,5 @@
-import type { Change } from "../kit/outbox.ts";
+import type { Database } from "../kit/database.ts";
+import { type Change, recordEvent } from "../kit/outbox.ts";
 
 /** What an event says about its container besides its own facts: Docker's attributes. */
 export interface EventSubject {
@@ -14,4 +15,14 @@ export function containerEvent(
   facts: Readonly<Record<string, string>> = {},
 ): Change {
   return { type: "container", action, subject: id, attributes: { ...labels, image, name, ...facts } };
+}
+
+/** Of what changes no row. */
+export function recordContainerEvent(
+  db: Database,
+  action: string,
+  subject: EventSubject,
+  facts: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  return db.transaction((tx) => recordEvent(tx, db.schema, containerEvent(action, subject, facts)));
 }

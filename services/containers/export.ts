@@ -1,5 +1,6 @@
 import { rootView } from "./archive/choose-view.ts";
 import type { CopyDeps } from "./copy.ts";
+import { recordContainerEvent } from "./events.ts";
 import { findContainer } from "./find.ts";
 
 /** A container's whole root as a tar, without its volumes and without what it mounts itself. */
@@ -13,4 +14,5 @@ export async function* exportContainer(
   for await (const part of deps.archives.run(job, undefined, signal)) {
     if (part.kind === "data") yield part.bytes;
   }
+  await recordContainerEvent(deps.db, "export", row);
 }

@@ -1,6 +1,5 @@
 import { CtlError } from "../kit/errors.ts";
-import { recordEvent } from "../kit/outbox.ts";
-import { containerEvent } from "./events.ts";
+import { recordContainerEvent } from "./events.ts";
 import { findContainer } from "./find.ts";
 import { isUp } from "./lifecycle.ts";
 import { parseSignal } from "./spec/signals.ts";
@@ -27,9 +26,7 @@ export async function killContainer(
   using handle = await openProcess(row, deps.pidfds);
   if (handle === undefined) throw notRunning(row.name);
   handle.signal(number);
-  await deps.db.transaction((tx) =>
-    recordEvent(tx, deps.db.schema, containerEvent("kill", row, { signal: String(number) })),
-  );
+  await recordContainerEvent(deps.db, "kill", row, { signal: String(number) });
   if (number === SIGKILL) await exitRecorded(row, deps, signal);
   return row.id;
 }

@@ -1,9 +1,8 @@
 import { raceSignal } from "../kit/deadlines.ts";
 import { CtlError } from "../kit/errors.ts";
-import { recordEvent } from "../kit/outbox.ts";
 import { attribute } from "../kit/telemetry/attributes.ts";
 import type { Logger } from "../kit/telemetry/log.ts";
-import { containerEvent } from "./events.ts";
+import { recordContainerEvent } from "./events.ts";
 import { containerNotFound, findContainer } from "./find.ts";
 import { notRunning } from "./kill.ts";
 import { isUp } from "./lifecycle.ts";
@@ -38,7 +37,7 @@ export async function restartContainer(
     signal,
     what,
   );
-  await deps.db.transaction((tx) => recordEvent(tx, deps.db.schema, containerEvent("restart", row)));
+  await recordContainerEvent(deps.db, "restart", row);
   return row.id;
 }
 

@@ -6,6 +6,7 @@ import { watchEvents } from "../kit/grpc/events.ts";
 import { type Handlers, implement } from "../kit/grpc/handlers.ts";
 import { parsePage } from "../kit/grpc/page.ts";
 import type { BoundService } from "../kit/grpc/server.ts";
+import { recordPrune } from "../kit/outbox.ts";
 import { inParallel } from "../kit/parallel.ts";
 import type { EventFeed } from "../kit/watch.ts";
 import type { ArchiveThreads } from "./archive/threads.ts";
@@ -148,6 +149,10 @@ function lifecycleHandlers(deps: ContainersDeps) {
       const rows = await dueContainers(db, deps.node);
       const due = rows.filter((row) => row.action !== "remove" || row.is_removing || deps.foreground.mayRemove(row));
       return { due: due.map(dueMessage), held: rows.length - due.length };
+    },
+    recordPrune: async ({ reclaimedBytes }) => {
+      await recordPrune(db, "container", reclaimedBytes);
+      return {};
     },
     clearDue: async ({ ref, action, run }) => {
       const wanted = parseDue(action);

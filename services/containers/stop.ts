@@ -3,9 +3,8 @@ import { deadline, raceSignal, sleep } from "../kit/deadlines.ts";
 import { CtlError } from "../kit/errors.ts";
 import type { Pidfds, ProcessHandle } from "../kit/linux/pidfd.ts";
 import { readProcessStat } from "../kit/linux/process-identity.ts";
-import { recordEvent } from "../kit/outbox.ts";
 import type { EventFeed } from "../kit/watch.ts";
-import { containerEvent } from "./events.ts";
+import { recordContainerEvent } from "./events.ts";
 import { findContainer } from "./find.ts";
 import { isUp } from "./lifecycle.ts";
 import { parseSignal } from "./spec/signals.ts";
@@ -51,7 +50,7 @@ export async function stopContainer(
   if (row.state === "paused") await deps.resume(row);
   await endProcess(row, number, stopTimeoutMs(row, wish), deps, signal);
   await exitRecorded(row, deps, signal);
-  await deps.db.transaction((tx) => recordEvent(tx, deps.db.schema, containerEvent("stop", row)));
+  await recordContainerEvent(deps.db, "stop", row);
   return { id: row.id, changed: true };
 }
 
@@ -66,22 +65,33 @@ export function endsWithinMs(timeoutMs: number | undefined): number | undefined 
   return timeoutMs === undefined ? undefined : timeoutMs + KILL_TIMEOUT_MS;
 }
 
-/** Ends a container's first process: with the signal, and if it does not end in time, with KILL. */
+/**
+ * Ends a container's first process: with the signal, and if it does not end in time, with KILL. Each is an event; one that
+ * cannot be recorded keeps nobody from ending it.
+ */
 export async function endProcess(
   row: ContainerRow,
   number: number,
   timeoutMs: number | undefined,
-  { pidfds }: Pick<StopDeps, "pidfds">,
+  { db, pidfds }: Pick<StopDeps, "db" | "pidfds">,
   signal: AbortSignal,
 ): Promise<void> {
   using handle = await openProcess(row, pidfds);
   if (handle === undefined) return;
-  if (timeoutMs !== 0) handle.signal(number);
-  if (timeoutMs === undefined) return raceSignal(handle.ended(signal), signal, `stop container ${row.name}`);
-  if (timeoutMs > 0 && (await endsWithin(handle, timeoutMs, signal))) return;
-  handle.signal(SIGKILL);
+  const send = (sent: number) => {
+    handle.signal(sent);
+    return recordContainerEvent(db, "kill", row, { signal: String(sent) }).catch(() => {});
+  };
+  const what = `stop container ${row.name}`;
+  const first = timeoutMs === 0 ? undefined : send(number);
+  if (timeoutMs === undefined) await raceSignal(handle.ended(signal), signal, what);
+  const hasEnded = timeoutMs === undefined || (timeoutMs > 0 && (await endsWithin(handle, timeoutMs, signal)));
+  await first;
+  if (hasEnded) return;
+  const last = send(SIGKILL);
   if (!(await endsWithin(handle, KILL_TIMEOUT_MS, signal)))
     throw stuck(row, `its process ${row.pid} did not end after KILL`);
+  await last;
 }
 
 const SIGKILL = 9;

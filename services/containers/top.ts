@@ -2,10 +2,9 @@ import { type CommandResult, runCommand } from "../kit/command.ts";
 import type { Database } from "../kit/database.ts";
 import { within } from "../kit/deadlines.ts";
 import { CtlError } from "../kit/errors.ts";
-import { recordEvent } from "../kit/outbox.ts";
 import { containerCgroups } from "./cgroups/placement.ts";
 import { processesIn } from "./cgroups/processes.ts";
-import { containerEvent } from "./events.ts";
+import { recordContainerEvent } from "./events.ts";
 import { findContainer } from "./find.ts";
 import type { ContainerHost } from "./host/host.ts";
 import { notRunning } from "./kill.ts";
@@ -41,7 +40,7 @@ export async function topContainer(
   const pids = (await processesIn(host.layout, payload)).map(String);
   const { text, isFiltered } = await ps(args, pids, within(signal, PS_TIMEOUT_MS, "run ps"));
   const table = parseTable(text, isFiltered ? undefined : new Set(pids), options);
-  await db.transaction((tx) => recordEvent(tx, db.schema, containerEvent("top", row)));
+  await recordContainerEvent(db, "top", row);
   return table;
 }
 

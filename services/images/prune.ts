@@ -1,5 +1,6 @@
 import type { Database } from "../kit/database.ts";
 import type { FilterShape } from "../kit/filters.ts";
+import { recordPrune } from "../kit/outbox.ts";
 import { PRUNE_FILTERS, parsePruneFilters } from "../kit/prune-filters.ts";
 import { familiar, removeUnheld } from "./remove.ts";
 import { allImages, type ImageRow } from "./store/images.ts";
@@ -53,7 +54,9 @@ export async function pruneImages(wish: PruneWish, db: Database, node: string, s
     deleted.push(...removed.deleted);
     blobs.push(...removed.blobs);
   }
-  return { untagged, deleted, reclaimedBytes: deleted.length === 0 ? 0 : reclaimedBytes, blobs };
+  const reclaimed = deleted.length === 0 ? 0 : reclaimedBytes;
+  await recordPrune(db, "image", reclaimed);
+  return { untagged, deleted, reclaimedBytes: reclaimed, blobs };
 }
 
 async function candidates({ filters, all, isDryRun, withoutHolders }: PruneWish, db: Database): Promise<ImageRow[]> {

@@ -1,6 +1,7 @@
 import type { Database } from "./database.ts";
 import { abortError, sleep } from "./deadlines.ts";
 import { CtlError } from "./errors.ts";
+import type { EventConditions } from "./event-filters.ts";
 import {
   currentPosition,
   type EventPosition,
@@ -8,6 +9,7 @@ import {
   eventChannel,
   positionBefore,
   readEvents,
+  readWantedEvents,
 } from "./outbox.ts";
 
 const POLL_MS = 1_000;
@@ -20,6 +22,8 @@ export interface EventRange {
   readonly sinceTime?: Date;
   /** The stream ends behind the last event of this time. */
   readonly until?: Date;
+  /** Which of the events; undefined: all. */
+  readonly conditions?: EventConditions | undefined;
 }
 
 /**
@@ -44,16 +48,29 @@ export class EventFeed implements AsyncDisposable {
     while (!ends.aborted) {
       const woken = this.#wake.promise;
       const isPast = range.until !== undefined && range.until.getTime() < Date.now();
-      const batch = await readEvents(this.#db.shared, position, BATCH);
+      const { batch, examined } = await this.#read(position, range.conditions);
       for (const event of batch.events) {
         if (range.until !== undefined && event.at > range.until) return;
         yield event;
         position = event;
       }
       if (batch.events.length === BATCH) continue;
+      position = laterOf(position, examined);
       if (isPast && !batch.isHeldBack) return;
       await pause(woken, batch.isHeldBack ? HELD_BACK_MS : POLL_MS, ends);
     }
+  }
+
+  /**
+   * `examined`: up to there the batch, unless it is full, has all that is wanted; what is not wanted is not read again. The
+   * past may take a moment to search: not on the connection that all share.
+   */
+  async #read(position: EventPosition, conditions: EventConditions | undefined) {
+    if (conditions === undefined) {
+      return { batch: await readEvents(this.#db.shared, position, BATCH), examined: position };
+    }
+    const examined = await currentPosition(this.#db);
+    return { batch: await readWantedEvents(this.#db, { after: position, limit: BATCH }, conditions), examined };
   }
 
   /**
@@ -88,6 +105,11 @@ export class EventFeed implements AsyncDisposable {
     this.#wake = Promise.withResolvers<void>();
     passed.resolve();
   }
+}
+
+function laterOf(one: EventPosition, other: EventPosition): EventPosition {
+  const order = Number(BigInt(one.xid) - BigInt(other.xid)) || Number(BigInt(one.id) - BigInt(other.id));
+  return order >= 0 ? one : other;
 }
 
 async function pause(woken: Promise<void>, ms: number, signal: AbortSignal): Promise<void> {

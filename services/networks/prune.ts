@@ -1,4 +1,5 @@
 import { isCtlError } from "../kit/errors.ts";
+import { recordPrune } from "../kit/outbox.ts";
 import { PRUNE_FILTERS, parsePruneFilters } from "../kit/prune-filters.ts";
 import type { Deps } from "./deps.ts";
 import type { Network } from "./network.ts";
@@ -27,6 +28,7 @@ export async function pruneNetworks(wish: PruneWish, deps: Deps, signal: AbortSi
     if (held.has(network.id)) continue;
     if (wish.isDryRun || (await removeUnlessUsed(network, deps))) removed.push(network.name);
   }
+  if (!wish.isDryRun) await recordPrune(deps.db, "network", 0);
   return removed;
 }
 

@@ -1,5 +1,6 @@
 import { isCtlError } from "../kit/errors.ts";
 import type { FilterShape } from "../kit/filters.ts";
+import { recordPrune } from "../kit/outbox.ts";
 import { PRUNE_FILTERS, parsePruneFilters } from "../kit/prune-filters.ts";
 import type { Deps } from "./deps.ts";
 import { remove } from "./remove.ts";
@@ -44,6 +45,7 @@ export async function pruneVolumes(
     removed.push(volume.name);
     reclaimedBytes += bytes;
   }
+  if (!isDryRun) await recordPrune(deps.db, "volume", reclaimedBytes);
   return { removed, reclaimedBytes };
 }
 

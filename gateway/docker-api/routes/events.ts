@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { EventsRequest } from "#proto/ctl/gateway/v1/gateway.ts";
+import { EVENT_FILTERS } from "../../../services/kit/event-filters.ts";
 import { streamed } from "../answer.ts";
 import type { ApiCall, DockerApiDeps } from "../deps.ts";
 import { filters, invalidRequest, type Query, text } from "../query.ts";
@@ -7,30 +8,13 @@ import { eventLine } from "../translate/event.ts";
 import { parseTime } from "../translate/times.ts";
 import type { ApiVersion } from "../versions.ts";
 
-const EVENT_FILTERS = [
-  "config",
-  "container",
-  "daemon",
-  "event",
-  "image",
-  "label",
-  "network",
-  "node",
-  "plugin",
-  "scope",
-  "secret",
-  "service",
-  "type",
-  "volume",
-] as const;
-
 /** `docker events`: one JSON object a line, for ever or until the given time. */
 export function eventRoutes(app: FastifyInstance, deps: DockerApiDeps): void {
   app.get<{ Querystring: Query }>("/events", async (request, reply) => {
     const wanted = EventsRequest.fromPartial({
       ...timeOf("since", request.query),
       ...timeOf("until", request.query),
-      filters: filters(request.query, EVENT_FILTERS),
+      filters: filters(request.query, Object.keys(EVENT_FILTERS)),
     });
     await streamed(reply, lines(wanted, request.apiVersion, deps, request.call), {
       contentType: "application/json",

@@ -44,13 +44,14 @@ export async function createExec(db: Database, reference: string, wish: ExecWish
   await db.transaction(async (tx) => {
     await insertExec(tx, { id, container_id: row.id, spec });
     const facts = { execID: id };
-    await recordEvent(tx, db.schema, containerEvent(`exec_create: ${wish.command.join(" ")}`, row, facts));
+    await recordEvent(tx, db.schema, containerEvent(execAction("exec_create", wish), row, facts));
   });
   return id;
 }
 
 /** A running exec whose end is recorded. Dispose it: what is left of it ends then. */
 export interface RunningExec extends AsyncDisposable {
+  readonly container: ContainerRow;
   readonly session: ExecSession;
   /** Resolves when it has ended and that is recorded. */
   readonly exitCode: Promise<number>;
@@ -73,7 +74,7 @@ export async function runExec(
     const request = { ...prepared, stdin: wish.stdin };
     const runtime = await runtimeOfRun(host, request.runtimeId);
     const session = undo.use(await startExec({ ...host, runtime }, request, signal).catch(refusal(db, row, id)));
-    if (!(await recordExecStart(db, id, session.pid, false))) throw alreadyStarted(id);
+    await recordStart(db, row, { id, pid: session.pid, isDetached: false, wish });
     const owned = undo.move();
     const exitCode = session.exitCode.then(async (code) => {
       await recordEnd(db, row, id, code).catch((error: unknown) =>
@@ -82,6 +83,7 @@ export async function runExec(
       return code;
     });
     return {
+      container: row,
       session,
       exitCode,
       [Symbol.asyncDispose]: async () => {
@@ -105,8 +107,28 @@ export async function runDetachedExec(
   const request = await requestFor(row, id, wish, host).catch(refusal(db, row, id));
   const runtime = await runtimeOfRun(host, request.runtimeId);
   const pid = await startDetachedExec({ ...host, runtime }, request, place, signal).catch(refusal(db, row, id));
-  if (!(await recordExecStart(db, id, pid, true))) throw alreadyStarted(id);
+  await recordStart(db, row, { id, pid, isDetached: true, wish });
   return pid;
+}
+
+interface StartedExec {
+  readonly id: string;
+  readonly pid: number;
+  readonly isDetached: boolean;
+  readonly wish: ExecWish;
+}
+
+async function recordStart(db: Database, row: ContainerRow, { id, pid, isDetached, wish }: StartedExec): Promise<void> {
+  await db.transaction(async (tx) => {
+    const event = recordEvent(tx, db.schema, containerEvent(execAction("exec_start", wish), row, { execID: id }));
+    if (!(await recordExecStart(tx, id, pid, isDetached))) throw alreadyStarted(id);
+    await event;
+  });
+}
+
+/** Docker's actions of execs have the command in them. */
+function execAction(action: string, { command }: ExecWish): string {
+  return `${action}: ${command.join(" ")}`;
 }
 
 /** The container of an exec that may be started now. */

@@ -197,7 +197,8 @@ export class ExitFollower implements AsyncDisposable {
 /** In the transaction of the exit: its events, and the restart that its policy wants. True: then the row has changed. */
 export async function recordEnd(tx: Db, schema: string, row: ContainerRow): Promise<boolean> {
   if (row.oom_killed) await recordEvent(tx, schema, containerEvent("oom", row));
-  await recordEvent(tx, schema, containerEvent("die", row, { exitCode: String(row.exit_code ?? 0) }));
+  const execDuration = String(Math.floor(ranMs(row) / 1_000));
+  await recordEvent(tx, schema, containerEvent("die", row, { execDuration, exitCode: String(row.exit_code ?? 0) }));
   if (row.state !== "exited") return false;
   if (row.wants_restart) {
     await recordWantedRestart(tx, row.id, row.run);
@@ -207,12 +208,16 @@ export async function recordEnd(tx: Db, schema: string, row: ContainerRow): Prom
     policy: policyOf(row),
     exitCode: row.exit_code ?? 0,
     isStoppedByUser: row.is_stopped_by_user,
-    ranMs: (row.finished_at?.getTime() ?? 0) - (row.started_at?.getTime() ?? 0),
+    ranMs: ranMs(row),
     restartCount: row.restart_count,
     lastDelayMs: row.restart_delay_ms,
   });
   if (verdict.restart) await recordRestarting(tx, row.id, row.run, verdict.delayMs);
   return verdict.restart;
+}
+
+function ranMs({ started_at: startedAt, finished_at: finishedAt }: ContainerRow): number {
+  return (finishedAt?.getTime() ?? 0) - (startedAt?.getTime() ?? 0);
 }
 
 export function policyOf(row: Pick<ContainerRow, "restart_mode" | "restart_max">): RestartPolicy {

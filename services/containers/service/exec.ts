@@ -10,6 +10,7 @@ import type { Database } from "../../kit/database.ts";
 import type { Handlers } from "../../kit/grpc/handlers.ts";
 import { resizeTerminalOf } from "../../kit/linux/pty.ts";
 import { timestampOf } from "../../kit/timestamp.ts";
+import { recordContainerEvent } from "../events.ts";
 import type { DetachedExecs } from "../exec/detached-execs.ts";
 import { execOutput } from "../exec/exec-output.ts";
 import { findExec } from "../exec/find-exec.ts";
@@ -85,7 +86,7 @@ async function* serveClient(
   id: string,
   running: RunningExec,
   inputs: AsyncIterable<ClientInput>,
-  { detached }: ExecCallDeps,
+  { db, detached }: ExecCallDeps,
   signal: AbortSignal,
 ): AsyncGenerator<ExecResponse> {
   await using owned = new AsyncDisposableStack();
@@ -103,6 +104,7 @@ async function* serveClient(
       if (next === "detached") {
         owned.move();
         detached.keep(id, running, output);
+        await recordContainerEvent(db, "exec_detach", running.container, { execID: id });
         return;
       }
       if (next.done === true) break;

@@ -8,12 +8,15 @@ import {
   type ReadLogsResponse,
   OutputStream as StreamCode,
 } from "#proto/ctl/containers/v1/containers.ts";
+import type { Database } from "../../kit/database.ts";
 import { sleep } from "../../kit/deadlines.ts";
 import { CtlError } from "../../kit/errors.ts";
 import { nanosecondsOf, type Timestamp, timestampOfNanoseconds } from "../../kit/timestamp.ts";
+import { recordContainerEvent } from "../events.ts";
 import type { OutputFrame } from "../logs/output.ts";
 import { type LogDeps, readLogs } from "../logs/read-logs.ts";
 import type { OutputStream } from "../logs/record.ts";
+import type { ContainerRow } from "../store/containers.ts";
 import { type AttachDeps, type AttachWish, attach } from "../streams/attach.ts";
 import type { ForegroundClients } from "../streams/foreground.ts";
 import { type ClientInput, followInput, type InputDeps } from "../streams/input.ts";
@@ -53,6 +56,7 @@ export async function* logsCall(
 }
 
 export interface AttachCallDeps extends AttachDeps, InputDeps {
+  readonly db: Database;
   readonly foreground: ForegroundClients;
 }
 
@@ -72,6 +76,7 @@ export async function* attachCall(
   const over = new AbortController();
   void ended.then(() => over.abort());
   const linked = AbortSignal.any([signal, ends.signal]);
+  const told = awaitedLater(recordAttach(row, first.value, deps.db));
   const output = attachment.output(linked);
   // begun before `attached` is told: the log is opened before a short run can come and go
   let next = awaitedLater(output.next());
@@ -82,8 +87,11 @@ export async function* attachCall(
     yield { event: { $case: "attached", value: { id: row.id, position: attachment.from } } };
     for (;;) {
       const turn = await Promise.race([next, left]);
-      if (turn === "left") client?.hasLeft();
-      if (turn === "left") return;
+      if (turn === "left") {
+        client?.hasLeft();
+        await recordContainerEvent(deps.db, "detach", row);
+        return;
+      }
       if (turn.done === true) break;
       next = awaitedLater(output.next());
       yield { event: { $case: "output", value: frameMessage(turn.value) } };
@@ -94,9 +102,15 @@ export async function* attachCall(
     if (client !== undefined && (await Promise.race([left, sleep(GOODBYE_MS, signal)])) === "left") client.hasLeft();
   } finally {
     ends.abort();
-    await Promise.allSettled([next, input]);
+    await Promise.allSettled([next, input, told]);
     await output.return(undefined); // what waits at a frame would keep the log open
   }
+}
+
+/** Once for each client: not for one that comes back, and not for one whose container's creation told of it. */
+async function recordAttach(row: ContainerRow, open: AttachOpen, db: Database): Promise<void> {
+  const wasTold = open.awaitStart && row.spec.isAwaited === true && row.run === 0;
+  if (open.position === undefined && !wasTold) await recordContainerEvent(db, "attach", row);
 }
 
 const GOODBYE_MS = 2_000;

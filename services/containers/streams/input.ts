@@ -1,4 +1,4 @@
-import type { Db } from "../../kit/database.ts";
+import type { Database } from "../../kit/database.ts";
 import { raceSignal, sleep } from "../../kit/deadlines.ts";
 import { isCtlError } from "../../kit/errors.ts";
 import type { Pidfds } from "../../kit/linux/pidfd.ts";
@@ -7,6 +7,7 @@ import { parseSignal } from "../spec/signals.ts";
 import { openProcess } from "../stop.ts";
 import { type ContainerRow, containerById } from "../store/containers.ts";
 import { AttachedStdin } from "./attach-stdin.ts";
+import { recordResize } from "./resize.ts";
 import { resizeTerminal } from "./terminal-size.ts";
 
 /** What an attached client sends. */
@@ -19,7 +20,7 @@ export type ClientInput =
   | { readonly kind: "detach" };
 
 export interface InputDeps {
-  readonly db: Db;
+  readonly db: Database;
   readonly pidfds: Pidfds;
 }
 
@@ -55,7 +56,7 @@ export async function followInput(
         if (target.wantsStdin) await stdin.end();
         break;
       case "resize":
-        await resizeWhenUp(target, input, wanted);
+        if (await resizeWhenUp(target, input, wanted)) await recordResize(deps.db, target.row, input);
         break;
       case "signal":
         await signalProcess(target.row.id, input.name, deps, wanted);
@@ -126,8 +127,12 @@ async function resizeWhenUp(
   { paths }: InputTarget,
   size: { readonly rows: number; readonly columns: number },
   signal: AbortSignal,
-): Promise<void> {
-  while (!signal.aborted && !(await resizeTerminal(paths.bundle, size))) await sleep(LOOK_MS, signal).catch(() => {});
+): Promise<boolean> {
+  while (!signal.aborted) {
+    if (await resizeTerminal(paths.bundle, size)) return true;
+    await sleep(LOOK_MS, signal).catch(() => {});
+  }
+  return false;
 }
 
 /** A process writes before its row says that it runs: a client that signals it then means it all the same. */

@@ -1,5 +1,6 @@
-import type { Db } from "../../kit/database.ts";
+import type { Database } from "../../kit/database.ts";
 import type { TerminalSize } from "../../kit/linux/pty.ts";
+import { type EventSubject, recordContainerEvent } from "../events.ts";
 import { findContainer } from "../find.ts";
 import { notRunning } from "../kill.ts";
 import { isUp } from "../lifecycle.ts";
@@ -13,10 +14,15 @@ import { resizeTerminal } from "./terminal-size.ts";
 export async function resizeContainer(
   reference: string,
   size: TerminalSize,
-  { db, root }: { readonly db: Db; readonly root: string },
+  { db, root }: { readonly db: Database; readonly root: string },
 ): Promise<void> {
   const row = await findContainer(db, reference);
   if (!isUp(row.state)) throw notRunning(row.name);
   if (!row.spec.tty) return;
   if (!(await resizeTerminal(containerPaths(root, row.id).bundle, size))) throw notRunning(row.name);
+  await recordResize(db, row, size);
+}
+
+export function recordResize(db: Database, row: EventSubject, { rows, columns }: TerminalSize): Promise<void> {
+  return recordContainerEvent(db, "resize", row, { height: String(rows), width: String(columns) });
 }

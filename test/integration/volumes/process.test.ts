@@ -109,7 +109,7 @@ async function processLab() {
       return found.map(({ name }) => name);
     },
     watch: () => {
-      const range = { since: "0-0", sinceTime: undefined, untilTime: undefined };
+      const range = { since: "0-0", sinceTime: undefined, untilTime: undefined, filters: [] };
       return volumes.watch(range, { signal: deadline(30_000, "watch") })[Symbol.asyncIterator]() as AsyncGenerator<{
         event: { action: string; id: string } | undefined;
       }>;

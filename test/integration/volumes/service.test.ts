@@ -389,7 +389,7 @@ describe("the volumes service", () => {
 
   it("watch tells what happened, as Docker names it, and goes on behind a cursor", async () => {
     await using lab = await volumesLab();
-    const range = { sinceTime: undefined, untilTime: undefined };
+    const range = { sinceTime: undefined, untilTime: undefined, filters: [] };
     const seen: { cursor: string; text: string }[] = [];
     const stop = new AbortController();
     const watching = (async () => {
