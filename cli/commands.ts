@@ -31,6 +31,8 @@ const networkGraph: Load = async () => (await import("./commands/network/graph.t
 const networkInspect: Load = async () => (await import("./commands/inspect.ts")).inspectNetworks;
 const networkLs: Load = async () => (await import("./commands/network/ls.ts")).listNetworks;
 const networkPrune: Load = async () => (await import("./commands/network/prune.ts")).pruneNetworks;
+const networkRules: Load = async () => (await import("./commands/network/rules.ts")).listNetworkRules;
+const networkTrace: Load = async () => (await import("./commands/network/trace.ts")).traceConnection;
 const networkRm: Load = async () => (await import("./commands/network/rm.ts")).removeNetworks;
 const pause: Load = async () => (await import("./commands/pause.ts")).pause;
 const port: Load = async () => (await import("./commands/port.ts")).port;
@@ -170,6 +172,8 @@ export const GROUPS: Readonly<Record<string, Group>> = {
       prune: networkPrune,
       remove: networkRm,
       rm: networkRm,
+      rules: networkRules,
+      trace: networkTrace,
     },
   },
   system: { summary: "Look at the daemon", commands: { events, info, prune: systemPrune } },

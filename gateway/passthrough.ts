@@ -41,7 +41,11 @@ const ALLOWED = {
     "checkLogin",
   ),
   layers: pick(LayersService, "usage"),
-  networks: pick(NetworksService, "createNetwork", "listNetworks", "inspectNetwork", "removeNetwork", "pruneNetworks"),
+  networks: pick(
+    NetworksService,
+    ...(["createNetwork", "listNetworks", "inspectNetwork", "removeNetwork", "pruneNetworks"] as const),
+    ...(["listRules", "traceConnection"] as const),
+  ),
   volumes: pick(VolumesService, "createVolume", "listVolumes", "inspectVolume", "removeVolume", "pruneVolumes"),
   containers: pick(
     ContainersService,

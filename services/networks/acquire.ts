@@ -7,6 +7,7 @@ import { recordEndpointEvents } from "./events.ts";
 import { findNetworks, knownNetworks } from "./find.ts";
 import { type Holder, type Holding, hasOutside, hostPortOf } from "./holding.ts";
 import { bringUp, reserveAll } from "./host/bring-up.ts";
+import { keepFirewall } from "./host/keep-firewall.ts";
 import {
   filteredResolvConf,
   type HostResolvers,
@@ -40,6 +41,7 @@ export async function acquire(request: AcquireRequest, deps: Deps, signal: Abort
   using _turn = await deps.turns.take(request.holder, signal);
   deps.removals.postpone();
   const resolvers = hostResolvers(); // while the database works
+  const firewall = lookAtFirewall(request, deps);
   const { holding, sandbox, change } = await record(request, deps);
   try {
     if (change === "kept") await reserveAll(holding, deps);
@@ -49,7 +51,15 @@ export async function acquire(request: AcquireRequest, deps: Deps, signal: Abort
     await withdraw(holding, change, deps);
     throw error;
   }
+  await firewall;
+  if (deps.firewall.isIntegrated && deps.firewall.dropping().length > 0) await keepFirewall(deps, signal);
   return answer(holding, request, await resolvers, deps);
+}
+
+/** Who publishes a port is told what stands in its way now, not what did a while ago. */
+async function lookAtFirewall({ ports }: AcquireRequest, { firewall, log }: Deps): Promise<void> {
+  if (ports.length === 0) return;
+  await firewall.refresh().catch((error: unknown) => log.warn({ err: error }, "the host's firewall is not read"));
 }
 
 interface Recorded {

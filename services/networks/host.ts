@@ -8,10 +8,12 @@ import { bridgeDriver } from "./drivers/bridge.ts";
 import { hostDriver } from "./drivers/host.ts";
 import { noneDriver } from "./drivers/none.ts";
 import { Firewall } from "./host/firewall.ts";
+import { keepFirewall } from "./host/keep-firewall.ts";
 import { aloneOnHost } from "./host/lock.ts";
 import { KnownNetworks } from "./known-networks.ts";
 import { hostNames } from "./names.ts";
 import { Ruleset } from "./nftables/ruleset.ts";
+import { UserRules } from "./nftables/user-rules.ts";
 import { HostPorts, reservationOwner } from "./ports/host-ports.ts";
 import { rebuildTable, reconcile } from "./reconcile.ts";
 import { shareNetnsDirectory } from "./sandbox/netns-directory.ts";
@@ -43,7 +45,7 @@ export async function openHost(context: BootContext<typeof networksSettings>): P
   const { mark } = undo.use(await takePoolMark(marksDirectory));
   const own = { thread, names, netnsDirectory: join(config.run, "networks/netns") };
   await aloneOnHost(starting, () => shareNetnsDirectory(own.netnsDirectory));
-  const ruleset = new Ruleset(thread, names.table);
+  const ruleset = new Ruleset(thread, names.table, new UserRules(join(config.run, "networks/user-rules")));
   const dns = undo.use(new Dns(own, log));
   const pool = undo.use(
     new WarmPool(own, { ...POOL, mark }, log, { made: (id) => dns.prepare(id), gone: (id) => dns.drop(id) }),
@@ -56,7 +58,7 @@ export async function openHost(context: BootContext<typeof networksSettings>): P
     drivers: { bridge: bridgeDriver({ ...own, ruleset, pool }), host: hostDriver(), none: noneDriver({ pool }) },
     turns: new Turns(),
     known: new KnownNetworks(),
-    firewall: new Firewall(ruleset),
+    firewall: new Firewall({ thread, log, table: names.table, isIntegrated: config.firewall === "integrate" }),
     addressPools: addressPools(config, node),
     forwardingMarker: join(config.run, "networks/forwarding"),
   };
@@ -64,7 +66,9 @@ export async function openHost(context: BootContext<typeof networksSettings>): P
   await ensureBuiltIns(deps, starting);
   await reconcile(deps, starting);
   await syncReplica(deps, starting);
-  await deps.firewall.refresh().catch((error: unknown) => log.warn({ err: error }, "the host's firewall is not read"));
+  await keepFirewall(deps, starting).catch((error: unknown) => {
+    log.warn({ err: error }, "the host's firewall is not read");
+  });
   const owned = undo.move();
   return { deps, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

@@ -39,6 +39,9 @@ export async function rebuildTable(deps: Deps): Promise<void> {
     isForwardingGuarded: isGuarded,
     isForwarding6Guarded: isGuarded6,
   }));
+  const refused = deps.ruleset.refusedUserRules();
+  if (refused.length > 0)
+    deps.log.error({ "ctl.rules": refused }, "rules of the table's user were refused by nftables");
   await turnOnForwarding(deps.forwardingMarker);
   // a host without a network of IPv6 need not become a router of it
   if ((await bridges()).some((network) => hasFamily(network, 6))) await turnOnForwarding(deps.forwardingMarker, 6);

@@ -20,9 +20,13 @@ import { remove } from "./remove.ts";
 import { renameHolder } from "./rename.ts";
 import { parseDnsServers, parseEndpoints, parsePorts } from "./requests/acquire-request.ts";
 import { checkDriver, parseNetworkName, parseOptions } from "./requests/network-options.ts";
+import { parseTrace } from "./requests/trace-request.ts";
 import { parseAddresses } from "./requests/wanted-pool.ts";
+import { listRules } from "./rules.ts";
 import { acquiredMessage, holderFrom, networkMessage } from "./service/messages.ts";
+import { rulesMessage, traceMessage } from "./service/rules-messages.ts";
 import type { networksSettings } from "./settings.ts";
+import { trace } from "./trace/trace.ts";
 import { keepUp } from "./upkeep.ts";
 
 /** The service's surface and its background work, which ends with the context's signal. */
@@ -103,6 +107,8 @@ function handlers(deps: Deps, feed: EventFeed): Handlers<typeof NetworksService>
       await release(named(holder), deps, signal);
       return {};
     },
+    listRules: async () => rulesMessage(await listRules(deps)),
+    traceConnection: async (request, { signal }) => traceMessage(await trace(parseTrace(request), deps, signal)),
     watch: (request, { signal }) => watchEvents(feed, request, signal),
   };
 }

@@ -13,6 +13,10 @@ export const networksSettings = {
     schema: z.array(poolSchema).default([]),
     help: "subnets that networks are cut from, as Docker's key of that name; none of a family: Docker's own, this host's ULA",
   },
+  firewall: {
+    schema: z.enum(["leave", "integrate"]).default("leave"),
+    help: "what to do where the host's own firewall drops what is published: leave it to its owner and say so, or integrate: keep one marked rule in each chain that drops",
+  },
 } as const satisfies Settings;
 
 /** The configured pools; the defaults for a family that none of them is of. */

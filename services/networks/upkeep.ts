@@ -3,6 +3,7 @@ import { keepDuty } from "../kit/duty.ts";
 import { trimEvents, trimSteps } from "../kit/outbox.ts";
 import type { Deps } from "./deps.ts";
 import { attachmentOf } from "./drivers/bridge.ts";
+import { keepFirewall } from "./host/keep-firewall.ts";
 import { driverNetwork } from "./network.ts";
 import type { HostPort } from "./ports/host-ports.ts";
 import { rebuildTable, reconcile, sweepSandboxes } from "./reconcile.ts";
@@ -10,7 +11,6 @@ import { allNetworks } from "./store/networks.ts";
 import { type ReservedPortRow, reservedPortRows } from "./store/ports.ts";
 
 const LOOK_MS = 1_000;
-const FIREWALL_MS = 10_000;
 const TAKEOVER_MS = 2_000;
 const RECONCILE_MS = 60_000;
 const EVENTS_KEPT = 100_000;
@@ -31,17 +31,12 @@ export async function syncReplica(deps: Deps, signal: AbortSignal): Promise<void
 }
 
 async function keepReplica(deps: Deps, signal: AbortSignal): Promise<void> {
-  let firewallAt = performance.now() + FIREWALL_MS;
   let sweepAt = performance.now() + RECONCILE_MS;
   while (!signal.aborted) {
     await sleep(LOOK_MS, signal).catch(() => {});
     if (signal.aborted) return;
     try {
       await syncReplica(deps, signal);
-      if (performance.now() > firewallAt) {
-        firewallAt = performance.now() + FIREWALL_MS;
-        await deps.firewall.refresh();
-      }
       if (performance.now() > sweepAt) {
         sweepAt = performance.now() + RECONCILE_MS;
         await sweepSandboxes(deps);
@@ -61,6 +56,9 @@ async function keepNode(deps: Deps, signal: AbortSignal): Promise<void> {
       await rebuildTable(deps);
       deps.log.warn("nftables table was changed by somebody: it is as it should be again");
     }
+    await keepFirewall(deps, signal).catch((error: unknown) => {
+      if (!signal.aborted) deps.log.debug({ err: error }, "the host's firewall not looked after");
+    });
     if (isIntact && performance.now() < next) continue;
     await reconcile(deps, signal);
     await trimEvents(deps.db, EVENTS_KEPT);

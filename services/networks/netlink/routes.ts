@@ -9,7 +9,7 @@ const RTM_DELROUTE = 25;
 const RTM_GETROUTE = 26;
 /** What is there already stays, or is made so: configuring an interface again changes nothing. */
 const NLM_F_CREATE_REPLACE = 0x400 | 0x100;
-const RTA = { destination: 1, linkIndex: 4, gateway: 5, table: 15 } as const;
+const RTA = { destination: 1, linkIndex: 4, gateway: 5, source: 7, table: 15 } as const;
 const RT_TABLE_MAIN = 254;
 const RTPROT_STATIC = 4;
 const RT_SCOPE_UNIVERSE = 0;
@@ -55,6 +55,41 @@ export function listRoutes(socket: NetlinkSocket, family: 4 | 6): Route[] {
       },
     ];
   });
+}
+
+/** RTN_* of linux/rtnetlink.h that say where a packet goes. */
+const RTN_LOCAL = 2;
+
+export interface Lookup {
+  /** Local: to this namespace itself. */
+  readonly kind: "local" | "onward" | "refused";
+  readonly linkIndex: number;
+  /** Undefined: the destination is on the link. */
+  readonly gateway: string | undefined;
+  /** Whom the packet comes from; undefined where the kernel does not say. */
+  readonly source: string | undefined;
+}
+
+/** Where the kernel would send a packet to this address: all tables and rules, as `ip route get`. Throws SyscallError. */
+export function lookUpRoute(socket: NetlinkSocket, address: string): Lookup {
+  const { family, bytes } = parseAddress(address);
+  const header = Buffer.alloc(12);
+  header.writeUInt8(family === 4 ? AF_INET : AF_INET6, 0);
+  header.writeUInt8(bytes.length * 8, 1);
+  const body = Buffer.concat([header, bytesAttribute(RTA.destination, bytes)]);
+  const answer = socket.query({ what: `find the route to ${address}`, type: RTM_GETROUTE, flags: 0, body });
+  const attributes = decodeAttributes(answer.body.subarray(12));
+  const text = (attribute: number) => {
+    const value = attributes.get(attribute);
+    return value === undefined ? undefined : formatAddress(value);
+  };
+  const type = answer.body.readUInt8(7);
+  return {
+    kind: type === RTN_LOCAL ? "local" : type === RTN_UNICAST ? "onward" : "refused",
+    linkIndex: attributeWord(attributes.get(RTA.linkIndex)) ?? 0,
+    gateway: text(RTA.gateway),
+    source: text(RTA.source),
+  };
 }
 
 function routeRequest(verb: string, type: number, flags: number, route: NewRoute): NetlinkRequest {

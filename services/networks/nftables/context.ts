@@ -1,6 +1,8 @@
 import koffi from "koffi";
 
 /** enum nft_ctx_output flags of libnftables.h */
+const OUTPUT_STATELESS = 1 << 2;
+const OUTPUT_HANDLE = 1 << 3;
 const OUTPUT_JSON = 1 << 4;
 const OUTPUT_NUMERIC_ALL = 0b1111 << 7;
 const OUTPUT_TERSE = 1 << 11;
@@ -8,8 +10,8 @@ const OUTPUT_TERSE = 1 << 11;
 export interface NftRequest {
   /** One or more nft commands; all of one call are one transaction. */
   readonly script: string;
-  /** What a `list` in it prints: `json-terse` leaves out the elements of sets and maps. */
-  readonly output: "none" | "json" | "json-terse";
+  /** What a `list` in it prints: `json-terse` and `text` leave out the elements of sets and maps, `text` has handles. */
+  readonly output: "none" | "json" | "json-terse" | "text";
 }
 
 export type NftOutcome =
@@ -58,5 +60,6 @@ export class NftContext implements Disposable {
 
 function flagsOf(output: NftRequest["output"]): number {
   if (output === "none") return 0;
+  if (output === "text") return OUTPUT_STATELESS | OUTPUT_HANDLE | OUTPUT_TERSE;
   return OUTPUT_JSON | OUTPUT_NUMERIC_ALL | (output === "json-terse" ? OUTPUT_TERSE : 0);
 }

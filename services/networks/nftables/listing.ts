@@ -3,18 +3,12 @@ import * as z from "zod";
 import { type BridgeRules, HAIRPIN_CHAINS, hairpinChain } from "./bridges.ts";
 import { PORT_MAPS, type PortProtocol, type PortRule } from "./ports.ts";
 import type { TableState } from "./table.ts";
+import { USER_CHAIN } from "./user-rules.ts";
 
 /** libnftables-json(5): a list of objects with one key each, which names the kind. */
 const listingSchema = z.object({ nftables: z.array(z.record(z.string(), z.unknown())) });
 const setSchema = z.object({ name: z.string(), elem: z.array(z.unknown()).default([]) });
 const ruleSchema = z.object({ chain: z.string(), expr: z.unknown() });
-const chainSchema = z.object({
-  family: z.string(),
-  table: z.string(),
-  name: z.string(),
-  hook: z.string().optional(),
-  policy: z.string().optional(),
-});
 const prefixSchema = z.object({ prefix: z.object({ addr: z.string(), len: z.number() }) });
 const concatSchema = z.object({ concat: z.array(z.union([z.string(), z.number()])) });
 const portSchema = z.tuple([concatSchema, concatSchema]);
@@ -35,42 +29,28 @@ export function parseTable(json: string): TableState {
   };
 }
 
-/** Stays the same as long as nobody changes the chains and rules that every table of ours has. */
-export function tableFingerprint(terseJson: string): string {
-  const lasting = listingSchema
+export interface Fingerprints {
+  /** Stays the same as long as nobody changes the chains and rules that every table of ours has. */
+  readonly own: string;
+  /** Of the rules that are its user's. */
+  readonly user: string;
+}
+
+export function tableFingerprints(terseJson: string): Fingerprints {
+  const objects = listingSchema
     .parse(JSON.parse(terseJson))
-    .nftables.filter((one) => !JSON.stringify(one).includes(HAIRPIN_CHAINS) && !("metainfo" in one))
-    .map((one) => JSON.stringify(one).replace(/"handle": ?\d+,? ?/g, ""));
+    .nftables.filter((one) => !JSON.stringify(one).includes(HAIRPIN_CHAINS) && !("metainfo" in one));
+  const isUsers = (one: Record<string, unknown>) => ruleSchema.safeParse(one["rule"]).data?.chain === USER_CHAIN;
+  return {
+    own: digestOf(objects.filter((one) => !isUsers(one))),
+    user: digestOf(objects.filter(isUsers)),
+  };
+}
+
+/** Handles are new in each table; counters count. */
+function digestOf(objects: readonly unknown[]): string {
+  const lasting = objects.map((one) => JSON.stringify(one).replace(/"(handle|packets|bytes)": ?\d+,? ?/g, ""));
   return createHash("sha256").update(lasting.join("\n")).digest("hex");
-}
-
-export interface DroppingChain {
-  readonly family: string;
-  readonly table: string;
-  readonly chain: string;
-}
-
-/** Chains of other tables that drop what is forwarded unless a rule of theirs says otherwise, from `list chains`. */
-export function parseDroppingChains(json: string, ownTable: string): DroppingChain[] {
-  return objectsOf(json, "chain", chainSchema)
-    .filter((chain) => chain.hook === "forward" && chain.policy === "drop" && chain.table !== ownTable)
-    .map(({ family, table, name }) => ({ family, table, chain: name }));
-}
-
-/** Whether a chain (from `list chain`) has a rule that accepts every translated packet, wherever it stands. */
-export function acceptsTranslated(json: string): boolean {
-  return rulesOf(json).some(({ text }) => {
-    const [condition, verdict, ...others] = z
-      .array(z.unknown())
-      .parse(JSON.parse(text))
-      .filter((one) => !isCounter(one));
-    const isAccept = typeof verdict === "object" && verdict !== null && "accept" in verdict;
-    return isAccept && others.length === 0 && /"ct": ?\{"key": ?"status"\}.*(dnat|32)/.test(JSON.stringify(condition));
-  });
-}
-
-function isCounter(statement: unknown): boolean {
-  return typeof statement === "object" && statement !== null && "counter" in statement;
 }
 
 interface RuleText {

@@ -2,9 +2,10 @@ import { CtlError } from "../../kit/errors.ts";
 import { inSpan } from "../../kit/telemetry/trace.ts";
 import type { NetworksThread } from "../thread/start.ts";
 import type { BridgeRules } from "./bridges.ts";
-import { acceptsTranslated, type DroppingChain, parseDroppingChains, parseTable, tableFingerprint } from "./listing.ts";
+import { type Fingerprints, parseTable, tableFingerprints } from "./listing.ts";
 import { isSamePort, isSameTarget, type PortRule, portElements, portKey, portMap } from "./ports.ts";
 import { addBridgeScript, rebuildScript, removeBridgeScript, removeTableScript, type TableState } from "./table.ts";
+import { parseUserRules, USER_CHAIN, type UserRules } from "./user-rules.ts";
 
 export interface PortChange {
   readonly add: readonly PortRule[];
@@ -34,13 +35,16 @@ export class NftRefusal extends Error {
 export class Ruleset {
   readonly #thread: NetworksThread;
   readonly #table: string;
-  #fingerprint = "";
+  readonly #userRules: UserRules;
+  #fingerprints: Fingerprints | undefined;
+  #refusedUserRules: readonly string[] = [];
   #readWanted: (() => Promise<TableState>) | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(thread: NetworksThread, table: string) {
+  constructor(thread: NetworksThread, table: string, userRules: UserRules) {
     this.#thread = thread;
     this.#table = table;
+    this.#userRules = userRules;
   }
 
   /**
@@ -120,29 +124,52 @@ export class Ruleset {
 
   /** False when somebody flushed or changed our chains since the last rebuild. Elements are not looked at. 2 ms. */
   async isIntact(): Promise<boolean> {
-    return this.#fingerprint !== "" && (await this.#readFingerprint()) === this.#fingerprint;
+    const now = await this.#readFingerprints();
+    if (now === undefined || now.own !== this.#fingerprints?.own) return false;
+    if (now.user === this.#fingerprints.user) return true;
+    await this.#userRules.remember((await this.#presentUserRules()) ?? []);
+    this.#fingerprints = now;
+    return true;
+  }
+
+  /** Rules of its user that nftables did not take when the table was made anew, with what they were. */
+  refusedUserRules(): readonly string[] {
+    return this.#refusedUserRules;
   }
 
   remove(): Promise<void> {
     return this.#alone(() => this.#apply(removeTableScript(this.#table)));
   }
 
-  /**
-   * Chains that are not ours and drop what is forwarded by default: published ports need their owner's word. Those in which
-   * a rule accepts what was translated have it.
-   */
-  async droppingChains(): Promise<DroppingChain[]> {
-    const dropping: DroppingChain[] = [];
-    for (const one of parseDroppingChains(await this.#list("list chains", "json"), this.#table)) {
-      const rules = await this.#list(`list chain ${one.family} ${one.table} ${one.chain}`, "json");
-      if (!acceptsTranslated(rules)) dropping.push(one);
+  async #rebuild(readState: () => Promise<TableState>): Promise<void> {
+    const present = await this.#presentUserRules();
+    const userRules = present ?? (await this.#userRules.recall());
+    const state = await readState();
+    this.#refusedUserRules = [];
+    try {
+      await this.#apply(rebuildScript(this.#table, { ...state, userRules }));
+    } catch (error) {
+      if (userRules.length === 0) throw error;
+      // they name what is not there: ours must not be missing for that
+      await this.#apply(rebuildScript(this.#table, { ...state, userRules: [] }));
+      this.#refusedUserRules = userRules;
     }
-    return dropping;
+    this.#fingerprints = await this.#readFingerprints();
+    if (present !== undefined) await this.#userRules.remember(present);
   }
 
-  async #rebuild(readState: () => Promise<TableState>): Promise<void> {
-    await this.#apply(rebuildScript(this.#table, await readState()));
-    this.#fingerprint = await this.#readFingerprint();
+  /** Undefined: somebody flushed all rules, or all of the table's, which was not meant for these alone. */
+  async #presentUserRules(): Promise<string[] | undefined> {
+    const rules = parseUserRules(await this.#textOf(USER_CHAIN));
+    if (rules.length > 0) return rules;
+    return (await this.#textOf("forward")).includes(`jump ${USER_CHAIN}`) ? [] : undefined;
+  }
+
+  /** Empty: there is no such chain. */
+  async #textOf(chain: string): Promise<string> {
+    const script = `list chain inet ${this.#table} ${chain}`;
+    const outcome = await this.#thread.call("nft", { script, output: "none" });
+    return outcome.isApplied ? outcome.output : "";
   }
 
   /** A change of what somebody has flushed a moment ago: nobody need wait for the next look at the table. */
@@ -157,7 +184,8 @@ export class Ruleset {
   }
 
   async #restoreIfGone(): Promise<void> {
-    if (this.#readWanted !== undefined && (await this.#readFingerprint()) === "") await this.#rebuild(this.#readWanted);
+    if (this.#readWanted !== undefined && (await this.#readFingerprints()) === undefined)
+      await this.#rebuild(this.#readWanted);
   }
 
   async #mappedAmong(ports: readonly PortRule[]): Promise<PortRule[]> {
@@ -185,12 +213,12 @@ export class Ruleset {
     return parseTable(await this.#list(`list table inet ${this.#table}`, "json"));
   }
 
-  async #readFingerprint(): Promise<string> {
+  async #readFingerprints(): Promise<Fingerprints | undefined> {
     const outcome = await this.#thread.call("nft", {
       script: `list table inet ${this.#table}`,
       output: "json-terse",
     });
-    return outcome.isApplied ? tableFingerprint(outcome.output) : "";
+    return outcome.isApplied ? tableFingerprints(outcome.output) : undefined;
   }
 
   async #list(script: string, output: "json" | "json-terse"): Promise<string> {

@@ -1,5 +1,7 @@
 import { type BridgeRules, bridgeElements, hairpinChain } from "./bridges.ts";
+import { PASS_CHAIN } from "./mark.ts";
 import { type PortRule, portElements } from "./ports.ts";
+import { USER_CHAIN } from "./user-rules.ts";
 
 /** All that the table says. */
 export interface TableState {
@@ -14,8 +16,13 @@ export interface TableState {
   readonly isForwarding6Guarded: boolean;
 }
 
+/** The state, and what is none of ours in the table: the rules of its user's chain. */
+export interface WholeTable extends TableState {
+  readonly userRules: readonly string[];
+}
+
 /** One transaction that leaves exactly this state, whatever was in the table. Tracked connections go on. */
-export function rebuildScript(table: string, state: TableState): string {
+export function rebuildScript(table: string, state: WholeTable): string {
   return [
     `add table inet ${table}`,
     `delete table inet ${table}`,
@@ -24,6 +31,8 @@ export function rebuildScript(table: string, state: TableState): string {
     LOOPBACK,
     PUBLISHED,
     MASQUERADE,
+    `chain ${USER_CHAIN} {\n${state.userRules.join("\n")}\n}`,
+    PASS_CHAIN,
     forwardChain(state),
     ...state.bridges.map((bridge) => `chain ${hairpinChain(bridge.name)} {\n${hairpinRules(bridge).join("\n")}\n}`),
     "}",
@@ -121,6 +130,7 @@ function forwardChain({ isForwardingGuarded, isForwarding6Guarded }: TableState)
   return `
 chain forward {
   type filter hook forward priority filter; policy accept;
+  jump ${USER_CHAIN}
   ct state established,related accept
   iifname . oifname @same_bridge accept
   iifname @internal_bridges drop

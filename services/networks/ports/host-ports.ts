@@ -2,10 +2,12 @@ import { createHash } from "node:crypto";
 import { CtlError } from "../../kit/errors.ts";
 import { isErrno, lastErrno, loadLibc, SyscallError } from "../../kit/linux/libc.ts";
 import { parseAddress } from "../ipam/address.ts";
+import { AF_INET, AF_INET6 } from "../netlink/addresses.ts";
 import { bindRaise } from "../nftables/low-descriptor.ts";
 import type { PortProtocol } from "../nftables/ports.ts";
 import { readSysctl } from "../sandbox/sysctls.ts";
 import { portOwner } from "./port-owner.ts";
+import { socketAddress } from "./socket-address.ts";
 
 /** A port of the host, or all of its addresses' port of that number. */
 export interface HostPort {
@@ -23,8 +25,6 @@ export interface PortRange {
   readonly to: number;
 }
 
-const AF_INET = 2;
-const AF_INET6 = 10;
 const SOCK_CLOEXEC = 0o2000000;
 const KINDS = {
   tcp: { type: 1, protocol: 6 },
@@ -197,15 +197,6 @@ function bindSocket(calls: SocketCalls, port: HostPort, owner: number): number {
   const error = new SyscallError("bind", lastErrno(), nameOfPort(port));
   calls.close(fd);
   throw error;
-}
-
-/** struct sockaddr_in, sockaddr_in6 */
-function socketAddress(family: 4 | 6, bytes: Buffer, port: number): Buffer {
-  const address = Buffer.alloc(family === 4 ? 16 : 28);
-  address.writeUInt16LE(family === 4 ? AF_INET : AF_INET6, 0);
-  address.writeUInt16BE(port, 2);
-  bytes.copy(address, family === 4 ? 4 : 8);
-  return address;
 }
 
 function* portsOf({ from, to, start = from }: SearchRange): Generator<number> {

@@ -58,6 +58,16 @@ export async function allHoldings(db: Db, node: string): Promise<Holding[]> {
   return rows.map(toHolding);
 }
 
+/** Whether any container that runs has an interface on a network of ours. */
+export async function hasInterfaces(db: Db, node: string): Promise<boolean> {
+  const { rows } = await db.query<{ has: boolean }>(
+    `select exists (select from sandboxes s join endpoints e on e.holder = s.holder
+                     where s.node = $1 and s.is_active and e.host_link <> '') as has`,
+    [node],
+  );
+  return rows[0]?.has ?? false;
+}
+
 export interface NewEndpoint {
   readonly id: string;
   readonly network: NetworkFacts;

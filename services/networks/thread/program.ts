@@ -6,6 +6,7 @@ import { NftContext } from "../nftables/context.ts";
 import { LowDescriptor } from "../nftables/low-descriptor.ts";
 import { Namespaces } from "../sandbox/namespaces.ts";
 import { sandboxOperations } from "../sandbox/operations.ts";
+import { traceOperations } from "../trace/operations.ts";
 
 export type HostOperations = ReturnType<typeof hostOperations>;
 
@@ -20,6 +21,7 @@ function hostOperations() {
     ...sandboxOperations({ calls, host, namespaces, low }),
     ...linkOperations(host),
     ...conntrackOperations(calls),
+    ...traceOperations(calls, namespaces),
     nft: (request: Parameters<NftContext["run"]>[0]) => nft.run(request),
     /** The last call: sockets that Node did not open are not closed with the thread. */
     close: (_request: undefined) => {

@@ -150,30 +150,6 @@ describe("the networks service and others on its host", function () {
     await networks.release({ holder: "web" }, call());
     await eventually(async () => expect((await tableOf(service.names)).ports).to.have.length(1), 3_000);
   });
-
-  it("says which firewall chain keeps published ports from other hosts, until a rule there lets them through", async () => {
-    await using service = await networksProcesses();
-    const chain = "{ type filter hook forward priority 0; policy drop; }";
-    await command("nft", "add", "table", "ip", "strict");
-    await command("nft", "add", "chain", "ip", "strict", "FORWARD", chain);
-    try {
-      const first = await service.start();
-      const web = await first.networks.acquire(acquireRequest("web", { ports: PORTS }), call());
-      const open = "nft insert rule ip strict FORWARD ct status dnat accept";
-      expect(web.warnings).to.have.length(1);
-      expect(web.warnings[0]).to.include(open);
-      await first.networks.release({ holder: "web" }, call());
-      const silent = await first.networks.acquire(acquireRequest("silent"), call());
-      expect(silent.warnings).to.deep.equal([]);
-      await first.kill();
-      await command("sh", "-c", open);
-      const second = await service.start();
-      const again = await second.networks.acquire(acquireRequest("web2", { ports: PORTS }), call());
-      expect(again.warnings).to.deep.equal([]);
-    } finally {
-      await command("nft", "delete", "table", "ip", "strict");
-    }
-  });
 });
 
 describe("two replicas of the networks service", function () {

@@ -9,6 +9,7 @@ import { forwardingState, turnOnForwarding } from "../../../services/networks/dr
 import { macOfAddress } from "../../../services/networks/ipam/mac.ts";
 import { bridgeName, type HostNames, hostNames, vethName } from "../../../services/networks/names.ts";
 import { Ruleset } from "../../../services/networks/nftables/ruleset.ts";
+import { UserRules } from "../../../services/networks/nftables/user-rules.ts";
 import {
   firstVeth,
   listHostObjects,
@@ -58,7 +59,7 @@ export async function testHost(): Promise<TestHost> {
   const thread = undo.use(await startNetworksThread(deadline(10_000, "start the host thread")));
   const names = hostNames(`${testRun().name}-${randomBytes(2).toString("hex")}`);
   const deps = { thread, names, netnsDirectory: join(directory.path, "netns") };
-  const ruleset = new Ruleset(thread, names.table);
+  const ruleset = new Ruleset(thread, names.table, new UserRules(join(directory.path, "user-rules")));
   undo.defer(() => ruleset.remove());
   undo.defer(() => untilNothingIsLeft(deps));
   const pool = undo.use(

@@ -17,8 +17,8 @@ import { type HostView, hostView, type NetworksClient, newInstance } from "./net
 export interface NetworksProcesses extends HostView, AsyncDisposable {
   readonly db: Database;
   readonly log: string;
-  /** One more replica, ready. */
-  start(): Promise<NetworksReplica>;
+  /** One more replica, ready; with these flags beside the usual ones. */
+  start(flags?: readonly string[]): Promise<NetworksReplica>;
   /** As a host that is switched off: no process, mount, link or table is left, nor anything in /run. */
   powerOff(): Promise<void>;
 }
@@ -40,11 +40,12 @@ export async function networksProcesses(): Promise<NetworksProcesses> {
   undo.defer(() => sweepInstance(instance, directory));
   const log = join(directory, "log");
   const replicas: NetworksReplica[] = [];
-  const start = async () => {
+  const start = async (flags: readonly string[] = []) => {
     const socket = join(directory, `${replicas.length}.sock`);
     const args = [
       ...[MAIN, `--root=${join(directory, "root")}`, `--run=${join(directory, "run")}`, "--config=/dev/null"],
       ...[`--database-url=${database.url}`, `--listen=unix:${socket}`, `--instance=${instance}`, "--log-level=debug"],
+      ...flags,
     ];
     const process = await startDetached(globalThis.process.execPath, args, { log });
     await eventually(() => isServing(socket), 20_000).catch(async (error: Error) => {

@@ -1,9 +1,11 @@
 import { expect } from "chai";
 import { runCommand } from "../../../services/kit/command.ts";
 import { deadline } from "../../../services/kit/deadlines.ts";
+import { droppingChains } from "../../../services/networks/nftables/foreign-chains.ts";
 import type { PortRule } from "../../../services/networks/nftables/ports.ts";
 import { Ruleset } from "../../../services/networks/nftables/ruleset.ts";
 import type { TableState } from "../../../services/networks/nftables/table.ts";
+import { UserRules } from "../../../services/networks/nftables/user-rules.ts";
 import { secondHost } from "../../lab/namespace.ts";
 import { rejection } from "../../lab/rejection.ts";
 import { startAgent } from "./agent.ts";
@@ -82,11 +84,12 @@ describe("the nftables table", () => {
       "add table ip firewall; add chain ip firewall FORWARD { type filter hook forward priority 0; policy drop; }",
     );
     await host.ruleset.rebuild(async () => STATE);
-    const dropping = await host.ruleset.droppingChains();
+    const dropping = await droppingChains(host.thread, host.names.table);
     await host.ruleset.remove();
     const tables = await nft("list", "tables");
     await nft("delete", "table", "ip", "firewall");
-    expect(dropping).to.deep.equal([{ family: "ip", table: "firewall", chain: "FORWARD" }]);
+    expect(dropping).to.have.length(1);
+    expect(dropping[0]).to.include({ family: "ip", table: "firewall", chain: "FORWARD", policy: "drop" });
     expect(tables).to.include("table ip firewall").and.not.to.include(host.names.table);
   });
 
@@ -107,7 +110,7 @@ describe("the nftables table", () => {
     expect(error).to.include({ code: "INTERNAL", reason: "NFT_REFUSED" });
     expect((error as Error).message).to.include("Service out of range");
     expect((await host.ruleset.read())?.ports).to.deep.equal([]);
-    const missing = new Ruleset(host.thread, "ctl_nowhere");
+    const missing = new Ruleset(host.thread, "ctl_nowhere", new UserRules("/dev/null"));
     expect(await rejection(missing.changePorts({ add: [WEB], remove: [] }))).to.include({ reason: "NFT_REFUSED" });
   });
 

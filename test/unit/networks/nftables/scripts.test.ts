@@ -37,7 +37,7 @@ describe("nftables scripts", () => {
   });
 
   it("drop what is not ours only where the host forwarded nothing before", () => {
-    const state = { bridges: [], ports: [], isForwardingGuarded: false, isForwarding6Guarded: false };
+    const state = { bridges: [], ports: [], userRules: [], isForwardingGuarded: false, isForwarding6Guarded: false };
     const guardOf = (family: string) => `meta nfproto ${family} iifname != @bridges drop`;
     const only4 = rebuildScript("ctl", { ...state, isForwardingGuarded: true });
     expect(only4).to.include(guardOf("ipv4")).and.not.to.include(guardOf("ipv6"));
