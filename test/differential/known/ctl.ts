@@ -20,7 +20,17 @@ export const CTL: readonly Known[] = [
   { reason: "a weight that was discarded is still the wish", at: /BlkioWeight$/ },
   { reason: "a map that is empty is null, however the client said it", at: /^\[\d\]\.(Labels|Options)$/, ctl: /null/ },
   { reason: "the default gateway of a network is told", at: /IPAM\.Config\[0\]\.Gateway$/, docker: /absent/ },
-  { reason: "a tmpfs may be written below a root that may not", call: /^cp passwd read-only:\/scratch/ },
+  {
+    reason: "a tmpfs may be written below a root that may not",
+    call: /^cp passwd read-only:\/scratch|^exec read-only ls/,
+  },
+  { reason: "the peak of a run's memory is told too", at: /State\.PeakMemory$/ },
+  { reason: "a directory of the host that had to be made is told", at: /stderr/, ctl: /did not exist on the host/ },
+  {
+    reason: "a start that failed before the container's own part is not told in its state",
+    call: /again$/,
+    at: /ExitCode/,
+  },
   { reason: "without the host's tables for it a port is not published for IPv6", docker: /:::|"::"/ },
   { reason: "a network of the host's has the address that was asked for first", call: /^ps .*network=bridge/ },
   { reason: "resolv.conf begins with the servers", call: /--dns 9\.9\.9\.9.*resolv/ },
