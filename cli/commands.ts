@@ -26,7 +26,9 @@ const info: Load = async () => (await import("./commands/info.ts")).info;
 const inspect: Load = async () => (await import("./commands/inspect.ts")).inspect;
 const kill: Load = async () => (await import("./commands/kill.ts")).kill;
 const logs: Load = async () => (await import("./commands/logs.ts")).logs;
+const networkConnect: Load = async () => (await import("./commands/network/connect.ts")).connectNetwork;
 const networkCreate: Load = async () => (await import("./commands/network/create.ts")).createNetwork;
+const networkDisconnect: Load = async () => (await import("./commands/network/disconnect.ts")).disconnectNetwork;
 const networkGraph: Load = async () => (await import("./commands/network/graph.ts")).graphNetworks;
 const networkInspect: Load = async () => (await import("./commands/inspect.ts")).inspectNetworks;
 const networkLs: Load = async () => (await import("./commands/network/ls.ts")).listNetworks;
@@ -164,7 +166,9 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   network: {
     summary: "Manage networks",
     commands: {
+      connect: networkConnect,
       create: networkCreate,
+      disconnect: networkDisconnect,
       graph: networkGraph,
       inspect: networkInspect,
       list: networkLs,

@@ -6,6 +6,7 @@ import type { Clients } from "./clients.ts";
 import type { GatewayDeps } from "./deps.ts";
 import { mergeEvents } from "./events/merge.ts";
 import { createContainer } from "./operations/create-call.ts";
+import { connectContainer, disconnectContainer } from "./operations/networks/calls.ts";
 import { gatewayStopping, runOperation } from "./operations/operation.ts";
 import { pruneContainers } from "./operations/prune.ts";
 import { removeKind } from "./operations/remove.ts";
@@ -42,6 +43,8 @@ export function gatewayHandlers(deps: GatewayDeps): Handlers<typeof GatewayServi
       await clients.networks.renameHolder({ holder: id, name: name.replace(/^\//, "") }, { signal });
       return { id };
     },
+    connectContainer: (request, { signal }) => connectContainer(request, deps, signal),
+    disconnectContainer: (request, { signal }) => disconnectContainer(request, deps, signal),
     pruneContainers: (request, { signal }) => pruneContainers(request, deps, signal),
     events: async function* ({ since, until, filters, cursor }, { signal }) {
       parseEventFilters(filters); // before services are asked, which would be asked again where one refuses

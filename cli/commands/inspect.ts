@@ -62,7 +62,10 @@ export const inspectImages = command({
 export const inspectNetworks = command({
   summary: "Show all about one or more networks",
   usage: "[OPTIONS] NETWORK [NETWORK...]",
-  flags: { format },
+  flags: {
+    format,
+    verbose: toggle({ short: "v", help: "Docker's: also a swarm's tasks, of which there are none", isHidden: true }),
+  },
   least: 1,
   run: ({ flags, args }, context) => show(args, ["network"], { ...flags, size: false }, context),
 });

@@ -22,6 +22,8 @@ export function endpointsOf(flags: ContainerFlags, image: string): EndpointReque
       ipv4Address: one.ipv4Address || (index === 0 ? ip : ""),
       ipv6Address: one.ipv6Address || (index === 0 ? ip6 : ""),
       macAddress: one.macAddress || (index === 0 ? mac : ""),
+      gwPriority: one.gwPriority,
+      driverOptions: one.driverOptions,
     }),
   );
   for (const endpoint of endpoints) check(endpoint, endpoints.length, image);

@@ -20,6 +20,8 @@ export type Engine = Pick<
   | "pruneContainers"
   | "renameContainer"
   | "restartContainer"
+  | "connectContainer"
+  | "disconnectContainer"
   | "events"
   | "info"
   | "version"

@@ -120,6 +120,9 @@ const EXCEPTIONS: Readonly<Record<string, DockerAnswer>> = {
     status: 403,
     message: (error, subject) => `error while removing network: network ${subject} has active endpoints (${error.why})`,
   },
+  ALIAS_REFUSED: { message: why },
+  NETWORK_ALREADY_CONNECTED: { status: 403, message: why },
+  NETWORK_NOT_CONNECTED: { status: 500, message: why },
   NETWORK_BUILT_IN: {
     status: 403,
     message: (_, subject) => `${subject} is a pre-defined network and cannot be removed`,

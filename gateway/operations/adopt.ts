@@ -1,5 +1,10 @@
 import { ClearDueRequest } from "#proto/ctl/containers/v1/containers.ts";
-import { RemoveContainerRequest, RunOpen } from "#proto/ctl/gateway/v1/gateway.ts";
+import {
+  ConnectContainerRequest,
+  DisconnectContainerRequest,
+  RemoveContainerRequest,
+  RunOpen,
+} from "#proto/ctl/gateway/v1/gateway.ts";
 import { abortError, sleep } from "../../services/kit/deadlines.ts";
 import { CtlError } from "../../services/kit/errors.ts";
 import { inParallel } from "../../services/kit/parallel.ts";
@@ -8,6 +13,8 @@ import type { Clients } from "../clients.ts";
 import { adoptOperations, finishOperation, type OperationRow, trimOperations, unfinishedOperations } from "../store.ts";
 import { createKind } from "./create.ts";
 import { deactivateKind } from "./deactivate.ts";
+import { connectKind } from "./networks/connect.ts";
+import { disconnectKind } from "./networks/disconnect.ts";
 import { type Operations, resumeOperation } from "./operation.ts";
 import { ownerLock } from "./owner.ts";
 import { removeKind } from "./remove.ts";
@@ -110,6 +117,14 @@ async function resumeKind(
   if (row.kind === "deactivate") {
     const { run } = ClearDueRequest.decode(row.request);
     return resumeOperation(deactivateKind, { clients, operation, subject, run }, direction, operations, signal);
+  }
+  if (row.kind === "connect") {
+    const state = { clients, operation, subject, request: ConnectContainerRequest.decode(row.request) };
+    return resumeOperation(connectKind, state, direction, operations, signal);
+  }
+  if (row.kind === "disconnect") {
+    const state = { clients, operation, subject, request: DisconnectContainerRequest.decode(row.request) };
+    return resumeOperation(disconnectKind, state, direction, operations, signal);
   }
   const { spec, pull, auth, isForeground } = RunOpen.decode(row.request);
   const wish = { operation, subject, spec, pull: pullChoice(pull), auth };

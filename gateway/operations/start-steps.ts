@@ -142,8 +142,8 @@ export const acquireNetworks: Step<StartState> = {
       {
         holder: { holder: subject, operation },
         holderName: state.name ?? spec.name,
-        endpoints: spec.endpoints.length > 0 ? spec.endpoints : [DEFAULT_ENDPOINT],
-        ports: portsOf(spec, imageOf(state)),
+        endpoints: endpointsOf(spec),
+        ports: portsOf(spec, imageOf(state).config?.exposedPorts ?? []),
         dnsServers: spec.dnsServers,
       },
       { signal },
@@ -169,12 +169,21 @@ export const reacquireNetworks: Step<StartState> = {
   },
 };
 
+/** `--link` speaks of the first network; on the default one it is lines of /etc/hosts, which the container's service writes. */
+function endpointsOf({ endpoints, links }: ContainerSpec): EndpointRequest[] {
+  const [first = DEFAULT_ENDPOINT, ...others] = endpoints;
+  const isNamed = !["", "default", "bridge", "host", "none"].includes(first.network) && !first.network.includes(":");
+  if (!isNamed || links.length === 0) return [first, ...others];
+  return [{ ...first, links: [...new Set([...first.links, ...links])] }, ...others];
+}
+
 const DEFAULT_ENDPOINT = EndpointRequest.fromPartial({ network: "bridge" });
 
-function portsOf(spec: ContainerSpec, image: Image): PortRequest[] {
+/** What is to be published: with `-P` also what the image and the caller expose. */
+export function portsOf(spec: ContainerSpec, exposedPorts: readonly string[]): PortRequest[] {
   if (!spec.publishAll) return spec.ports;
   const published = new Set(spec.ports.map(({ containerPort, protocol }) => `${containerPort}/${protocol}`));
-  const exposed = new Set([...(image.config?.exposedPorts ?? []), ...spec.exposedPorts]);
+  const exposed = new Set([...exposedPorts, ...spec.exposedPorts]);
   const added = [...exposed]
     .map(exposedPort)
     .filter((port) => !published.has(`${port.containerPort}/${port.protocol}`));

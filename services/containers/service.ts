@@ -27,9 +27,11 @@ import type { Removals, RemoveDeps } from "./remove.ts";
 import { rename } from "./rename.ts";
 import { restartContainer } from "./restart.ts";
 import { type ContainerSize, ContainerSizes } from "./rootfs/sizes.ts";
+import { changeNetworks } from "./run/change-networks.ts";
 import { checkOthers } from "./run/others.ts";
 import { runtimeNamed } from "./runtime/choose.ts";
 import { exportCall, listChangesCall, readArchiveCall, statPathCall, writeArchiveCall } from "./service/archive.ts";
+import { networksChange } from "./service/change-networks.ts";
 import { execHandlers } from "./service/exec.ts";
 import { ListedBytes } from "./service/listed-bytes.ts";
 import { exposedPortsOf, LISTING_SERVICE, listedBytes, summaryOf, withSummaries } from "./service/listing.ts";
@@ -127,6 +129,10 @@ function lifecycleHandlers(deps: ContainersDeps) {
     updateContainer: async (request, { signal }) => {
       const { id, warnings } = await updateContainer(request.ref, parseUpdate(request), { ...deps, rewish }, signal);
       return { id, warnings: [...warnings] };
+    },
+    changeNetworks: async (request, { signal }) => {
+      await changeNetworks(request.ref, networksChange(request), deps, signal);
+      return {};
     },
     renameContainer: async ({ ref, name }) => ({ id: await rename(db, ref, name) }),
     pauseContainer: async ({ ref }, { signal }) => {

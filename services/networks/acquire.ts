@@ -16,14 +16,14 @@ import {
   sandboxResolvConf,
 } from "./host/resolv-conf.ts";
 import { driverNetwork, type Network } from "./network.ts";
-import { insertNew, type NewHolder, relink } from "./new-holding.ts";
+import { insertNew, type NewHolder, portsFor, relink } from "./new-holding.ts";
 import { portConflict, type Reserved, releaseReserved } from "./ports/reserve.ts";
 import { withdraw } from "./release.ts";
 import type { AcquireRequest } from "./requests/acquire-request.ts";
 import { newSandboxId, type Sandbox } from "./sandbox/sandbox.ts";
 import { addressOwner } from "./store/endpoints.ts";
 import { activateHolding, holdingOf } from "./store/holdings.ts";
-import { takenPorts } from "./store/ports.ts";
+import { insertPorts, takenPorts } from "./store/ports.ts";
 
 export interface Acquired {
   readonly holding: Holding;
@@ -70,7 +70,7 @@ interface Recorded {
 }
 
 /** What a transaction meets that others change at the same time is met so often in a row by nobody. */
-const ATTEMPTS = 5;
+export const ATTEMPTS = 5;
 
 async function record(request: AcquireRequest, deps: Deps): Promise<Recorded> {
   for (let attempt = 1; ; attempt++) {
@@ -130,7 +130,7 @@ async function recordIn(tx: Db, wish: NewHolder, reserved: Reserved, deps: Deps)
 async function activate(
   tx: Db,
   held: Holding,
-  { request, sandbox }: NewHolder,
+  { request, sandbox, attempt }: NewHolder,
   reserved: Reserved,
   deps: Deps,
 ): Promise<Recorded> {
@@ -144,7 +144,13 @@ async function activate(
   }
   await recordEndpointEvents(tx, "connect", holding.holder, holding.endpoints);
   if (!(await activateHolding(tx, holding))) throw acquiredMeanwhile(request, undefined);
-  return { holding, sandbox: used, change: "activated" };
+  // until now none of its networks led outside
+  const ports =
+    holding.ports.length > 0
+      ? holding.ports
+      : await portsFor(tx, { request, attempt }, holding.endpoints, reserved, deps);
+  if (holding.ports.length === 0) await insertPorts(tx, deps.node, ports);
+  return { holding: { ...holding, ports }, sandbox: used, change: "activated" };
 }
 
 async function networksOf(request: AcquireRequest, attempt: number, deps: Deps): Promise<Network[]> {
@@ -166,13 +172,21 @@ async function openSandbox([first]: readonly Network[], { drivers }: Deps): Prom
 }
 
 /** The error to answer with; undefined: it is worth another try. */
-async function explain(error: unknown, request: AcquireRequest, { db, node }: Deps): Promise<unknown> {
+export async function explain(
+  error: unknown,
+  request: Pick<AcquireRequest, "holder" | "endpoints" | "ports">,
+  { db, node }: Pick<Deps, "db" | "node">,
+): Promise<unknown> {
   if (violates(error, "published_ports_free")) {
     const ports = (await holdingOf(db, node, request.holder))?.ports.map((port) => ({
       ...{ ...port, hostIps: [port.hostIp] },
       range: { from: port.hostPort, to: port.hostPort },
     }));
-    return portConflict(ports ?? request.ports, request.holder, await takenPorts(db, node));
+    return portConflict(
+      ports === undefined || ports.length === 0 ? request.ports : ports,
+      request.holder,
+      await takenPorts(db, node),
+    );
   }
   if (violates(error, "endpoints_address") || violates(error, "endpoints_address6"))
     return addressConflict(request, { db, node });
@@ -182,7 +196,7 @@ async function explain(error: unknown, request: AcquireRequest, { db, node }: De
 }
 
 async function addressConflict(
-  { endpoints, holder }: AcquireRequest,
+  { endpoints, holder }: Pick<AcquireRequest, "holder" | "endpoints">,
   { db, node }: Pick<Deps, "db" | "node">,
 ): Promise<CtlError | undefined> {
   const named = endpoints.flatMap(({ network, address, address6 }) =>
@@ -234,7 +248,7 @@ function portsIgnored({ endpoints }: Holding): string {
     : `published ports are ignored: nothing outside reaches the network ${names}`;
 }
 
-function acquiredMeanwhile({ holder }: Holder, cause: unknown): CtlError {
+export function acquiredMeanwhile({ holder }: Pick<Holder, "holder">, cause: unknown): CtlError {
   return new CtlError("ABORTED", {
     reason: "ACQUIRED_MEANWHILE",
     what: `acquire the networks of ${holder}`,

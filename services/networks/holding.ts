@@ -1,8 +1,9 @@
 import type { DriverNetwork } from "./drivers/driver.ts";
-import { type Family, familyOf } from "./ipam/address.ts";
+import { FAMILIES, type Family, familyOf } from "./ipam/address.ts";
 import { type DriverName, driverNetwork, hasFamily, type NetworkFacts } from "./network.ts";
 import type { PortProtocol, PortRule } from "./nftables/ports.ts";
 import { ALL_IPV6, type HostPort } from "./ports/host-ports.ts";
+import type { Sysctls } from "./sandbox/sysctls.ts";
 
 /** Who keeps what is acquired, and the operation that acquires it: the idempotency key. */
 export interface Holder {
@@ -38,6 +39,13 @@ export interface Endpoint {
   readonly address6: string;
   readonly mac: string;
   readonly aliases: readonly string[];
+  readonly gwPriority: number;
+  /** container:alias, as this holder alone calls others on the network. */
+  readonly links: readonly string[];
+  /** Of its interface, with IFNAME for the name. */
+  readonly sysctls: Sysctls;
+  /** The operation that connected it beside what the holder had; empty: it came with the holder. */
+  readonly connectedBy: string;
 }
 
 export interface Port {
@@ -73,9 +81,22 @@ export function reservedPorts({ isActive, ports }: Pick<Holding, "isActive" | "p
   return ports.filter(({ isChosen }) => isActive || isChosen).map(hostPortOf);
 }
 
-/** Whose network a family's default route goes through: the first that leads outside. */
-export function defaultRouteEndpoint(endpoints: readonly Endpoint[], family: Family): Endpoint | undefined {
-  return endpoints.find(({ network }) => hasOutside(network) && hasFamily(network, family));
+/**
+ * Whose network a family's default route goes through, and of whichever family published ports lead to: of those that lead outside the one with
+ * the highest priority, among equals the first, so that a network that comes later moves nothing unasked.
+ */
+export function defaultRouteEndpoint<E extends Pick<Endpoint, "network" | "gwPriority">>(
+  endpoints: readonly E[],
+  family?: Family,
+): E | undefined {
+  const isFitting = ({ network }: E) => hasOutside(network) && (family === undefined || hasFamily(network, family));
+  const outward = endpoints.filter(isFitting);
+  return outward.toSorted((one, other) => other.gwPriority - one.gwPriority)[0];
+}
+
+/** The families whose default route goes through an endpoint. */
+export function routedFamilies(endpoints: readonly Endpoint[], { id }: Pick<Endpoint, "id">): Family[] {
+  return FAMILIES.filter((family) => defaultRouteEndpoint(endpoints, family)?.id === id);
 }
 
 export function hasOutside({ driver, isInternal }: { driver: DriverName; isInternal: boolean }): boolean {

@@ -3,7 +3,7 @@ import type { Db } from "../kit/database.ts";
 import { CtlError } from "../kit/errors.ts";
 import type { Deps } from "./deps.ts";
 import { recordEndpointEvents } from "./events.ts";
-import { type Endpoint, type Holding, hasOutside, type Port } from "./holding.ts";
+import { defaultRouteEndpoint, type Endpoint, type Holding, type Port } from "./holding.ts";
 import { FAMILIES, familyOf, parseAddress } from "./ipam/address.ts";
 import { isUsable, parseSubnet } from "./ipam/subnet.ts";
 import { vethName } from "./names.ts";
@@ -67,11 +67,32 @@ export function relink<H extends { readonly netnsId: string | undefined; readonl
   return { ...holding, endpoints };
 }
 
-function newEndpoint(network: Network, request: EndpointRequest | undefined): NewEndpoint {
-  const { aliases = [], address = "", address6 = "", mac = "" } = request ?? {};
+/** Throws INVALID_ARGUMENT ADDRESS_OUTSIDE, ALIAS_REFUSED. */
+export function newEndpoint(network: Network, request: EndpointRequest | undefined, connectedBy = ""): NewEndpoint {
+  const {
+    aliases = [],
+    address = "",
+    address6 = "",
+    mac = "",
+    gwPriority = 0,
+    links = [],
+    sysctls = {},
+  } = request ?? {};
   const id = randomBytes(32).toString("hex");
   for (const one of [address, address6]) if (one !== "") checkAddress(network, one);
-  return { id, network, interfaceName: "", hostLink: "", address, address6, mac, aliases };
+  if (network.name === "bridge" && aliases.length + links.length > 0) throw aliasRefused();
+  const asked = { address, address6, mac, aliases, gwPriority, links, sysctls };
+  return { id, network, interfaceName: "", hostLink: "", ...asked, connectedBy };
+}
+
+/** On the default bridge containers have no names, as in Docker: one more would be without effect. */
+function aliasRefused(): CtlError {
+  return new CtlError("INVALID_ARGUMENT", {
+    reason: "ALIAS_REFUSED",
+    what: 'connect a container to network "bridge"',
+    why: "network-scoped alias is supported only for containers in user defined networks",
+    fix: "leave aliases and links out, or use a network of your own (ctl network create)",
+  });
 }
 
 function checkAddress(network: Network, address: string): void {
@@ -91,15 +112,15 @@ function checkAddress(network: Network, address: string): void {
   });
 }
 
-/** Ports lead to the first interface that is reachable from outside; without one there are none. */
-async function portsFor(
+/** Ports lead to the interface that has the default route; without one there are none. */
+export async function portsFor(
   tx: Db,
-  { request, attempt }: NewHolder,
+  { request, attempt }: { readonly request: Pick<AcquireRequest, "holder" | "ports">; readonly attempt: number },
   endpoints: readonly NewEndpoint[],
   reserved: Reserved,
   deps: Deps,
 ): Promise<Port[]> {
-  const target = endpoints.find(({ network }) => hasOutside(network));
+  const target = defaultRouteEndpoint(endpoints);
   if (target === undefined || request.ports.length === 0) return [];
   const isRange = request.ports.some(({ range }) => range !== undefined && range.from !== range.to);
   // in the whole ephemeral range a random port is free nearly always, so who has which is asked only after a failure
@@ -114,7 +135,8 @@ function reachable(hostIps: readonly string[], { network }: NewEndpoint): readon
   return hostIps.length === 1 ? hostIps : hostIps.filter((hostIp) => hasFamily(network, familyOf(hostIp)));
 }
 
-function addressed(endpoint: NewEndpoint, given: GivenAddresses | undefined): Endpoint {
+/** Throws RESOURCE_EXHAUSTED NETWORK_FULL. */
+export function addressed(endpoint: NewEndpoint, given: GivenAddresses | undefined): Endpoint {
   const addresses = { address: given?.address ?? "", address6: given?.address6 ?? "" };
   for (const family of FAMILIES) {
     const pools = poolsOf(endpoint.network, family);

@@ -6,7 +6,7 @@ import { bridgeRulesOf } from "./drivers/bridge.ts";
 import { forwardingState, turnOnForwarding } from "./drivers/forwarding.ts";
 import { recordEndpointEvents } from "./events.ts";
 import { type Holding, hostPortOf, portRules } from "./holding.ts";
-import { forgetFlows, isNamespace, sandboxOf } from "./host/bring-up.ts";
+import { bringUp, forgetFlows, isNamespace, sandboxOf } from "./host/bring-up.ts";
 import type { Link } from "./netlink/links.ts";
 import { driverNetwork, hasFamily, type Network } from "./network.ts";
 import type { PortRule } from "./nftables/ports.ts";
@@ -88,10 +88,12 @@ async function mendSandboxes(deps: Deps, signal: AbortSignal): Promise<void> {
   for (const holding of await allHoldings(deps.db, deps.node)) {
     const sandbox = sandboxOf(holding, deps);
     if (sandbox === undefined) continue;
-    const hasLinks = sandbox.veths.some(({ hostLink }) => byName.has(hostLink));
+    const missing = sandbox.veths.filter(({ hostLink }) => !byName.has(hostLink));
+    const hasLinks = missing.length < sandbox.veths.length;
     await mending(`sandbox of ${holding.holder}`, deps, async () => {
       if (hasLinks) await joinBridges(holding, byName, deps);
-      else if (!(await isNamespace(sandbox.netnsPath))) await settleLost(holding, deps, signal);
+      else if (!(await isNamespace(sandbox.netnsPath))) return await settleLost(holding, deps, signal);
+      if (missing.length > 0) await mendLinks(holding, deps, signal);
     });
   }
 }
@@ -103,6 +105,20 @@ async function joinBridges({ endpoints }: Holding, links: ReadonlyMap<string, Li
     await joinBridge(deps, hostLink, network.bridge);
     deps.log.warn({ "ctl.link": hostLink, [attribute.networkName]: network.name }, "veth joined to its bridge again");
   }
+}
+
+/** A sandbox without an interface that its rows say: a crash came between the two, or somebody deleted the link. */
+async function mendLinks({ holder, netnsId }: Holding, deps: Deps, signal: AbortSignal): Promise<void> {
+  using _turn = await deps.turns.take(holder, signal);
+  const held = await holdingOf(deps.db, deps.node, holder);
+  if (held === undefined || held.netnsId !== netnsId) return;
+  const links = new Set((await listHostObjects(deps)).links.map(({ name }) => name));
+  const missing = held.endpoints.filter(
+    ({ hostLink, network }) => hostLink !== "" && network.driver === "bridge" && !links.has(hostLink),
+  );
+  if (missing.length === 0) return;
+  await bringUp(held, undefined, deps);
+  deps.log.warn({ [attribute.containerId]: holder }, "missing interfaces of a sandbox are made anew");
 }
 
 /** Neither namespace nor link: the host was booted, or somebody took them away. The container has stopped, or must be. */
@@ -138,14 +154,20 @@ export async function sweepSandboxes(deps: Deps): Promise<void> {
   }
 }
 
-/** Links of sandboxes that are gone: something keeps their namespace, or did when whoever let go of it died. */
+/**
+ * Links of sandboxes that are gone: something keeps their namespace, or did when whoever let go of it died. And of networks
+ * that a holder was taken off.
+ */
 async function sweepLinks(deps: Deps): Promise<void> {
   // in this order: a sandbox has its mount's file before its link, and a row before its further links
   const { links } = await listHostObjects(deps);
   const { netnsPaths } = await listHostObjects(deps);
   const holdings = await allHoldings(deps.db, deps.node);
   const owned = new Set(holdings.flatMap(({ endpoints }) => endpoints.map(({ hostLink }) => hostLink)));
-  for (const path of netnsPaths) owned.add(firstVeth(deps, basename(path), "").hostLink);
+  const held = new Set(holdings.map(({ netnsId }) => netnsId));
+  for (const id of netnsPaths.map((path) => basename(path))) {
+    if (!held.has(id)) owned.add(firstVeth(deps, id, "").hostLink);
+  }
   for (const { name: hostLink, kind } of links) {
     if (kind !== "veth" || owned.has(hostLink)) continue;
     await mending(`link ${hostLink}`, deps, () => removeVeth(deps, { hostLink, networkId: "", interfaceName: "" }));

@@ -1,4 +1,4 @@
-import { NetworksService } from "#proto/ctl/networks/v1/networks.ts";
+import { EndpointRequest, NetworksService } from "#proto/ctl/networks/v1/networks.ts";
 import type { BootContext, RunningService } from "../kit/boot.ts";
 import { CtlError } from "../kit/errors.ts";
 import { parseFilters } from "../kit/filters.ts";
@@ -7,6 +7,8 @@ import { type Handlers, implement } from "../kit/grpc/handlers.ts";
 import { parsePage } from "../kit/grpc/page.ts";
 import type { EventFeed } from "../kit/watch.ts";
 import { acquire } from "./acquire.ts";
+import { connect, undoConnect } from "./connections/connect.ts";
+import { disconnect } from "./connections/disconnect.ts";
 import { createNetwork } from "./create.ts";
 import type { Deps } from "./deps.ts";
 import { keepDns } from "./dns/duty.ts";
@@ -18,12 +20,12 @@ import { pruneNetworks } from "./prune.ts";
 import { deactivate, release, undoAcquire } from "./release.ts";
 import { remove } from "./remove.ts";
 import { renameHolder } from "./rename.ts";
-import { parseDnsServers, parseEndpoints, parsePorts } from "./requests/acquire-request.ts";
+import { parseDnsServers, parseEndpoint, parseEndpoints, parsePorts } from "./requests/acquire-request.ts";
 import { checkDriver, parseNetworkName, parseOptions } from "./requests/network-options.ts";
 import { parseTrace } from "./requests/trace-request.ts";
 import { parseAddresses } from "./requests/wanted-pool.ts";
 import { listRules } from "./rules.ts";
-import { acquiredMessage, holderFrom, networkMessage } from "./service/messages.ts";
+import { acquiredMessage, connectedMessage, holderFrom, leftMessage, networkMessage } from "./service/messages.ts";
 import { rulesMessage, traceMessage } from "./service/rules-messages.ts";
 import type { networksSettings } from "./settings.ts";
 import { trace } from "./trace/trace.ts";
@@ -95,6 +97,17 @@ function handlers(deps: Deps, feed: EventFeed): Handlers<typeof NetworksService>
       await undoAcquire(holderFrom(holder), deps, signal);
       return {};
     },
+    connect: async (request, { signal }) => {
+      const { holder, endpoint, ports, beside } = request;
+      const wanted = { endpoint: parseEndpoint(endpoint ?? EndpointRequest.fromPartial({})), ports: parsePorts(ports) };
+      return connectedMessage(await connect({ ...holderFrom(holder), ...wanted, beside }, deps, signal));
+    },
+    undoConnect: async ({ holder }, { signal }) => {
+      await undoConnect(holderFrom(holder), deps, signal);
+      return {};
+    },
+    disconnect: async ({ holder, network }, { signal }) =>
+      leftMessage(await disconnect({ holder: named(holder), network }, deps, signal)),
     deactivate: async ({ holder }, { signal }) => {
       await deactivate(named(holder), deps, signal);
       return {};

@@ -2,6 +2,7 @@ import { CreateNetworkRequest, NetworksService } from "#proto/ctl/networks/v1/ne
 import { command } from "../../grammar/command.ts";
 import { list, optionalToggle, parsedList, text, toggle } from "../../grammar/flags.ts";
 import { parseKeyValue, parseLabel, toMap } from "../../values/key-value.ts";
+import { swarmOnly } from "../../values/network-scope.ts";
 import { poolsOf } from "../../values/subnets.ts";
 
 export const createNetwork = command({
@@ -22,6 +23,7 @@ export const createNetwork = command({
     label: parsedList({ help: "A label, KEY=VALUE" }, parseLabel),
     opt: parsedList({ short: "o", value: "map", help: "An option of the driver, KEY=VALUE" }, parseKeyValue),
     subnet: list({ help: "Subnet in CIDR form, like 10.5.0.0/24" }),
+    ...swarmOnly,
   },
   least: 1,
   most: 1,

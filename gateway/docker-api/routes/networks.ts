@@ -5,10 +5,10 @@ import { jsonBody } from "../body.ts";
 import type { DockerApiDeps } from "../deps.ts";
 import { allPages } from "../pages.ts";
 import { filters, invalidRequest, type Query } from "../query.ts";
+import { endpointRequest, endpointSettingsBody } from "../translate/endpoint-request.ts";
 import { goBoolean, goList, goObject, goOptionalBoolean, goString, goStringMap } from "../translate/go-json.ts";
 import { networkInspect, networkSummary } from "../translate/network.ts";
 import type { ById } from "./containers.ts";
-import { notServed } from "./unserved.ts";
 
 const NETWORK_FILTERS = ["dangling", "driver", "id", "label", "name", "scope", "type"] as const;
 
@@ -39,9 +39,21 @@ export function networkRoutes(app: FastifyInstance, deps: DockerApiDeps): void {
     await deps.networks.removeNetwork({ ref: request.params.id, force: false }, request.call);
     return nothing(reply);
   });
-  app.post<ById>("/networks/:id/connect", () => notServed("docker network connect"));
-  app.post<ById>("/networks/:id/disconnect", () => notServed("docker network disconnect"));
+  app.post<ById>("/networks/:id/connect", async (request, reply) => {
+    const body = jsonBody(connectBody, request.body, request.headers);
+    const endpoint = endpointRequest(request.params.id, body.EndpointConfig);
+    await deps.engine.connectContainer({ ref: body.Container, endpoint }, request.call);
+    return nothing(reply, 200);
+  });
+  app.post<ById>("/networks/:id/disconnect", async (request, reply) => {
+    const { Container: ref, Force: force } = jsonBody(disconnectBody, request.body, request.headers);
+    await deps.engine.disconnectContainer({ ref, network: request.params.id, force }, request.call);
+    return nothing(reply, 200);
+  });
 }
+
+const connectBody = goObject({ Container: goString, EndpointConfig: endpointSettingsBody });
+const disconnectBody = goObject({ Container: goString, Force: goBoolean });
 
 const createNetworkBody = goObject({
   Name: goString,
@@ -51,6 +63,7 @@ const createNetworkBody = goObject({
   Attachable: goBoolean,
   Ingress: goBoolean,
   ConfigOnly: goBoolean,
+  ConfigFrom: goObject({ Network: goString }),
   EnableIPv4: goOptionalBoolean,
   EnableIPv6: goOptionalBoolean,
   IPAM: goObject({
@@ -67,7 +80,7 @@ function networkRequest(body: (typeof createNetworkBody)["_output"]): CreateNetw
   if (body.Name === "") throw invalidRequest("invalid name: name is empty");
   if (body.Scope === "swarm") throw invalidRequest("cannot create a swarm scoped network when swarm is not active");
   if (body.Ingress) throw invalidRequest("an ingress network is a swarm's, and ctl has no swarm mode");
-  if (body.ConfigOnly)
+  if (body.ConfigOnly || body.ConfigFrom.Network !== "")
     throw invalidRequest("a network that only configures others is not supported: give each its own");
   if (!["", "default"].includes(body.IPAM.Driver)) throw invalidRequest(`IPAM driver "${body.IPAM.Driver}" not found`);
   return CreateNetworkRequest.fromPartial({

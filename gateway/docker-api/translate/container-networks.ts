@@ -2,7 +2,7 @@ import type { Container } from "#proto/ctl/containers/v1/containers.ts";
 import type { Endpoint, EndpointRequest } from "#proto/ctl/networks/v1/networks.ts";
 import type { ApiVersion } from "../versions.ts";
 import { isRunning } from "./container-state.ts";
-import { nullIfNone, omitEmpty, sorted } from "./go-values.ts";
+import { nullIfEmpty, nullIfNone, omitEmpty, sorted } from "./go-values.ts";
 import { portMap } from "./ports.ts";
 
 /** `default` in a request, `bridge` in what is shown. */
@@ -43,7 +43,7 @@ function legacyFields(container: Container | undefined) {
 /** `Networks` by name: what the container has, before its first start what it asks for. */
 export function endpointSettings(container: Container, version: ApiVersion) {
   const requests = container.spec?.endpoints ?? [];
-  if (container.endpoints.length === 0) return requestedSettings(requests);
+  if (container.endpoints.length === 0) return isOffAll(container) ? {} : requestedSettings(requests);
   const isUp = isRunning(container);
   return sorted(
     Object.fromEntries(
@@ -54,6 +54,12 @@ export function endpointSettings(container: Container, version: ApiVersion) {
       }),
     ),
   );
+}
+
+/** It was taken off all of its networks, and asks for none from then on. */
+function isOffAll({ spec }: Container): boolean {
+  const mode = spec?.networkMode ?? "";
+  return mode !== "" && mode !== "none" && spec?.endpoints[0]?.network === "none";
 }
 
 function asksFor(network: string, endpoint: Endpoint): boolean {
@@ -69,8 +75,7 @@ function settingsOf(endpoint: Endpoint, request: EndpointRequest | undefined, co
   return {
     ...askedFor(request),
     MacAddress: isUp ? endpoint.macAddress : "",
-    DriverOpts: null,
-    GwPriority: 0,
+    ...optionsOf(request),
     NetworkID: endpoint.networkId,
     EndpointID: isUp ? endpoint.endpointId : "",
     Gateway: isUp ? endpoint.gateway : "",
@@ -104,8 +109,7 @@ function requestedSettings(requests: readonly EndpointRequest[]) {
           {
             ...askedFor(request),
             MacAddress: "",
-            DriverOpts: null,
-            GwPriority: 0,
+            ...optionsOf(request),
             NetworkID: "",
             EndpointID: "",
             Gateway: "",
@@ -128,7 +132,11 @@ function askedFor(request: EndpointRequest | undefined) {
   };
   return {
     IPAMConfig: Object.keys(addresses).length === 0 ? null : addresses,
-    Links: null,
+    Links: nullIfNone(request?.links ?? []),
     Aliases: nullIfNone(request?.aliases ?? []),
   };
+}
+
+function optionsOf(request: EndpointRequest | undefined) {
+  return { DriverOpts: nullIfEmpty(request?.driverOptions ?? {}), GwPriority: request?.gwPriority ?? 0 };
 }

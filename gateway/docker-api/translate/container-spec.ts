@@ -1,9 +1,10 @@
 import { ContainerSpec, Resources, RestartMode, RestartPolicy } from "#proto/ctl/containers/v1/spec.ts";
 import { Healthcheck } from "#proto/ctl/images/v1/images.ts";
-import { EndpointRequest, PortRequest } from "#proto/ctl/networks/v1/networks.ts";
+import { type EndpointRequest, PortRequest } from "#proto/ctl/networks/v1/networks.ts";
 import { invalidRequest } from "../query.ts";
 import { consoleSizeOf } from "./console-size.ts";
 import type { CreateBody, HostConfigBody, UpdateBody } from "./create-body.ts";
+import { endpointRequest } from "./endpoint-request.ts";
 import { mountRequests } from "./mount-requests.ts";
 
 /** Docker's create request as ctl's wish. Throws INVALID_ARGUMENT REQUEST_INVALID, also for what ctl does not have. */
@@ -220,15 +221,10 @@ function endpoints(body: CreateBody): EndpointRequest[] {
   const others = Object.entries(asked).filter(([name]) => networkOf(name) !== mode);
   const hasChoice = others.length > 0 && body.HostConfig.NetworkMode === "";
   const chosen = hasChoice ? others : [[mode, first] as const, ...others];
-  return chosen.map(([network, settings], index) =>
-    EndpointRequest.fromPartial({
-      network,
-      aliases: settings?.Aliases ?? [],
-      ipv4Address: settings?.IPAMConfig.IPv4Address ?? "",
-      ipv6Address: settings?.IPAMConfig.IPv6Address ?? "",
-      macAddress: settings?.MacAddress || (index === 0 ? body.MacAddress : ""),
-    }),
-  );
+  return chosen.map(([network, settings], index) => {
+    const request = endpointRequest(network, settings);
+    return index === 0 && request.macAddress === "" ? { ...request, macAddress: body.MacAddress } : request;
+  });
 }
 
 function networkOf(mode: string): string {

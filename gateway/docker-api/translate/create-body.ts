@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { endpointSettingsBody } from "./endpoint-request.ts";
 import {
   goBoolean,
   goInteger,
@@ -11,13 +12,6 @@ import {
   goStrings,
   goStrSlice,
 } from "./go-json.ts";
-
-const endpointSettings = goObject({
-  IPAMConfig: goObject({ IPv4Address: goString, IPv6Address: goString }),
-  Aliases: goStrings,
-  Links: goStrings,
-  MacAddress: goString,
-});
 
 export const healthcheckBody = goObject({
   Test: goStrings,
@@ -161,7 +155,7 @@ export const createBody = goObject({
   StopSignal: goString,
   StopTimeout: z.int().nullish(),
   HostConfig: hostConfig,
-  NetworkingConfig: goObject({ EndpointsConfig: goMap(endpointSettings) }),
+  NetworkingConfig: goObject({ EndpointsConfig: goMap(endpointSettingsBody) }),
 });
 
 export type CreateBody = z.infer<typeof createBody>;

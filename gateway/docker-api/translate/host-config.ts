@@ -87,7 +87,7 @@ function securityOptions(spec: ContainerSpec): string[] {
 }
 
 export function networkMode(spec: ContainerSpec | undefined): string {
-  return shownNetwork(spec?.endpoints[0]?.network ?? "");
+  return shownNetwork(spec?.networkMode || (spec?.endpoints[0]?.network ?? ""));
 }
 
 function resources(spec: ContainerSpec) {

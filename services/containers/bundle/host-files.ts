@@ -18,7 +18,6 @@ export interface HostsLine {
 
 /** /etc/hosts as Docker writes it, see hosts(5). */
 export function hostsFile(facts: HostsFacts): string {
-  const names = facts.domainname === "" ? facts.hostname : `${facts.hostname}.${facts.domainname} ${facts.hostname}`;
   return lines([
     "127.0.0.1\tlocalhost",
     "::1\tlocalhost ip6-localhost ip6-loopback",
@@ -28,8 +27,13 @@ export function hostsFile(facts: HostsFacts): string {
     "ff02::2\tip6-allrouters",
     ...facts.extraHosts.map(extraHostLine),
     ...(facts.links ?? []).map(({ address, names }) => `${address}\t${names.join(" ")}`),
-    ...facts.addresses.map((address) => `${address}\t${names}`),
+    ...facts.addresses.map((address) => addressLine(address, facts)),
   ]);
+}
+
+/** The line of one of the container's own addresses. */
+export function addressLine(address: string, { hostname, domainname }: Pick<HostsFacts, "hostname" | "domainname">) {
+  return `${address}\t${domainname === "" ? hostname : `${hostname}.${domainname} ${hostname}`}`;
 }
 
 export function hostnameFile(hostname: string): string {

@@ -42,3 +42,8 @@ export interface GivenMount {
   readonly driver: string;
   readonly mount: ContainerMount;
 }
+
+/** What it has on a network: of IPv4, of IPv6, or both. */
+export function addressesOf({ ipv4Address, ipv6Address = "" }: GivenEndpoint): string[] {
+  return [ipv4Address, ipv6Address].filter((address) => address !== "");
+}

@@ -19,7 +19,7 @@ import { releaseRun } from "../runtime/release.ts";
 import type { ContainerId, ContainerSpec, ImageDefaults } from "../spec/spec.ts";
 import { takeKeptSize } from "../streams/terminal-size.ts";
 import { bundleMounts, shmPath } from "./bundle-mounts.ts";
-import type { Given, GivenEndpoint } from "./given.ts";
+import { addressesOf, type Given } from "./given.ts";
 import type { Others } from "./others.ts";
 import { deleteKnownRun, takeDownRun } from "./take-down.ts";
 
@@ -133,9 +133,6 @@ function monitorRequest({ id, spec }: RunWish, name: string, host: ContainerHost
 }
 
 /** The state of a run that should exist and does not. */
-function addressesOf({ ipv4Address, ipv6Address = "" }: GivenEndpoint): string[] {
-  return [ipv4Address, ipv6Address].filter((address) => address !== "");
-}
 
 export function runGone(id: string): CtlError {
   return new CtlError("FAILED_PRECONDITION", {

@@ -21,10 +21,10 @@ export interface Summarized {
 /** As bytes of the contract's message, which are kept: those of the rest are put behind them when it is listed. */
 export function summaryOf({ id, imageId, command, spec, imageConfig }: Summarized): Buffer {
   const [path = "", ...args] = command;
-  const { image, labels, exposedPorts, mounts, endpoints } = spec;
+  const { image, labels, exposedPorts, mounts, endpoints, networkMode } = spec;
   const shown = {
     ...{ id, imageId, path, args },
-    spec: ContainerSpec.fromPartial({ image, labels, exposedPorts, mounts, endpoints }),
+    spec: ContainerSpec.fromPartial({ image, labels, exposedPorts, mounts, endpoints, networkMode }),
     imageConfig: ImageConfig.fromPartial({ labels: imageConfig.labels, exposedPorts: imageConfig.exposedPorts }),
   };
   return Buffer.from(Container.encode({ ...EMPTY, ...shown }).finish());

@@ -16,7 +16,7 @@ import { type HealthStatus, shownHealth } from "../health/verdict.ts";
 import type { ContainerState } from "../lifecycle.ts";
 import type { ContainerPaths } from "../paths.ts";
 import type { ContainerSize } from "../rootfs/sizes.ts";
-import type { Given, GivenMount } from "../run/given.ts";
+import type { Given, GivenEndpoint, GivenMount } from "../run/given.ts";
 import type { ContainerRow } from "../store/containers.ts";
 import type { DueAction, DueRow } from "../store/due.ts";
 import type { RecordedHealth } from "../store/health.ts";
@@ -130,11 +130,15 @@ export function parseGivenMount(mount: ResolvedMount): GivenMount {
 export function parseGiven(request: StartContainerRequest): Given {
   return {
     netnsPath: request.netnsPath,
-    endpoints: request.endpoints.map(({ holder: _holder, holderName: _name, ...endpoint }) => endpoint),
+    endpoints: request.endpoints.map(parseEndpoint),
     ports: request.ports,
     mounts: request.mounts.map(parseGivenMount),
     resolvConf: request.resolvConf,
   };
+}
+
+export function parseEndpoint({ holder: _holder, holderName: _name, ...endpoint }: Endpoint): GivenEndpoint {
+  return endpoint;
 }
 
 function mountMessage({ name, driver, mount }: GivenMount): ResolvedMount {

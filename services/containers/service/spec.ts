@@ -76,10 +76,15 @@ export function parseSpec(wish: SpecMessage, image?: ImageConfig): ContainerSpec
     annotations: wish.annotations,
     cgroupParent: wish.cgroupParent,
     runtime: wish.runtime,
-    links: wish.links,
+    links: isOnDefaultNetwork(wish) ? wish.links : [],
     logging: parseLogConfig(wish.logDriver, wish.logOptions),
     ...healthOf(wish, image),
   };
+}
+
+/** Elsewhere links are names that the network's resolver knows, whoever bears them by then. */
+function isOnDefaultNetwork({ endpoints: [first] }: SpecMessage): boolean {
+  return first === undefined || ["", "default", "bridge"].includes(first.network);
 }
 
 function devicesOf({ devices, deviceCgroupRules, cdiDevices, deviceRequests }: SpecMessage) {

@@ -293,6 +293,20 @@ export async function updateSpec(db: Db, id: string, spec: ContainerSpec, wish: 
   ]);
 }
 
+/** What a container asks of networks from now on, and what it has there. */
+export async function recordNetworks(
+  db: Db,
+  id: string,
+  { wish, summary, given }: Pick<ContainerRow, "wish" | "summary" | "given">,
+): Promise<void> {
+  await db.query("update containers set wish = $2, summary = $3, given = $4 where id = $1", [
+    id,
+    wish,
+    summary,
+    given === null ? null : JSON.stringify(given),
+  ]);
+}
+
 /** Of a start that failed; one that ran before keeps nothing but the newer failure. */
 export async function recordError(db: Db, id: string, error: string, exitCode: number): Promise<void> {
   await db.query("update containers set error = $2, exit_code = $3 where id = $1 and pid = 0", [id, error, exitCode]);

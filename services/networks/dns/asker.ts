@@ -1,6 +1,6 @@
 import { BlockList, isIP } from "node:net";
 import { type Holding, hasOutside } from "../holding.ts";
-import type { ZoneNetwork } from "./zone.ts";
+import { SHORT_ID, type ZoneNetwork } from "./zone.ts";
 
 /** Whom a sandbox's questions come from: what it may know, and whom its other questions go to. */
 export interface Asker {
@@ -16,6 +16,7 @@ export interface Asker {
 
 export function askerOf(holding: Holding): Asker {
   const networks = holding.endpoints.map(({ network }) => network);
+  const named = holding.endpoints.filter(({ network }) => network.name !== "bridge");
   const subnets = new BlockList();
   for (const { subnet } of networks.flatMap(({ pools }) => pools)) {
     const [address = "", prefix] = subnet.split("/");
@@ -23,11 +24,21 @@ export function askerOf(holding: Holding): Asker {
   }
   return {
     holder: holding.holder,
-    named: networks.filter(({ name }) => name !== "bridge").map(({ id, name }) => ({ id, name })),
+    named: named.map(({ network: { id, name }, links }) => ({ id, name, links: linkedNames(links) })),
     subnets,
     isInternal: !networks.some(hasOutside),
     resolvers: holding.dnsServers,
   };
+}
+
+/** What it alone calls others: alias to name, both lower case. A whole id is known by its first digits. */
+function linkedNames(links: readonly string[]): ReadonlyMap<string, string> {
+  return new Map(
+    links.map((link) => {
+      const [container = "", alias = ""] = link.toLowerCase().split(":");
+      return [alias, /^[0-9a-f]{64}$/.test(container) ? container.slice(0, SHORT_ID) : container];
+    }),
+  );
 }
 
 export function coversAddress({ subnets }: Asker, address: string): boolean {

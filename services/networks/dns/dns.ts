@@ -65,7 +65,9 @@ export class Dns implements Disposable {
     if (!this.#isServing) return;
     this.#zone.put(holding);
     const { holder, netnsId } = holding;
-    if (this.#sandboxOf.get(holder) !== netnsId) this.#leave(holder);
+    // one that was taken off all of its networks has nobody to ask
+    const isLeaving = this.#sandboxOf.get(holder) !== netnsId || !isAsking(holding);
+    if (isLeaving) this.#leave(holder);
     if (netnsId === undefined || !isAsking(holding)) return;
     this.#sandboxOf.set(holder, netnsId);
     await this.prepare(netnsId);

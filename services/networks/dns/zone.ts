@@ -19,10 +19,12 @@ interface NetworkZone {
 export interface ZoneNetwork {
   readonly id: string;
   readonly name: string;
+  /** Names that who asks has for others there, before theirs: alias to name, lower case. */
+  readonly links?: ReadonlyMap<string, string>;
 }
 
 /** Docker's length of a short id; a whole one is longer than the 63 bytes of a label. */
-const SHORT_ID = 12;
+export const SHORT_ID = 12;
 
 /**
  * Who is called what on which network: names, aliases (several containers may share one), short ids, and the same with the network's name behind. Kept in memory from the rows, so that an answer costs no query.
@@ -68,8 +70,9 @@ export class Zone {
    * Empty: it is known, and none of that name runs. Undefined: nobody there is called so.
    */
   addressesOf(networks: readonly ZoneNetwork[], name: string): string[] | undefined {
-    const wanted = name.toLowerCase();
+    const asked = name.toLowerCase();
     for (const network of networks) {
+      const wanted = network.links?.get(asked) ?? asked;
       const { byName } = this.#networks.get(network.id) ?? {};
       const suffix = `.${network.name.toLowerCase()}`;
       const bare = wanted.endsWith(suffix) ? wanted.slice(0, -suffix.length) : undefined;

@@ -3,19 +3,20 @@ import { allOf } from "../../kit/parallel.ts";
 import type { Deps } from "../deps.ts";
 import { attachmentOf } from "../drivers/bridge.ts";
 import {
-  defaultRouteEndpoint,
   driverNetworkOf,
   type Endpoint,
   type Holding,
   hostPortOf,
   portRules,
   reservedPorts,
+  routedFamilies,
 } from "../holding.ts";
-import { FAMILIES, type Family, familyOf } from "../ipam/address.ts";
+import { type Family, familyOf } from "../ipam/address.ts";
 import { parseSubnet } from "../ipam/subnet.ts";
 import { poolWith } from "../network.ts";
 import type { PortRule } from "../nftables/ports.ts";
 import {
+  firstVeth,
   type InterfaceSettings,
   makeSandbox,
   netnsPathOf,
@@ -96,7 +97,9 @@ async function presentSandbox(holding: Holding, deps: Deps): Promise<Sandbox | u
   if (!(await isNamespace(sandbox.netnsPath))) {
     await removeSandbox(deps, sandbox); // the mount's file may be left
     for (const veth of sandbox.veths) await removeVeth(deps, veth); // the kernel is not quick with those of a lost namespace
-    const attachment = first?.network.driver === "bridge" ? attachmentOf(driverNetworkOf(first)) : undefined;
+    // the first may be one that was connected later, whose veth has a name of its own
+    const isOwn = first?.hostLink === firstVeth(deps, sandbox.id, "").hostLink;
+    const attachment = isOwn && first?.network.driver === "bridge" ? attachmentOf(driverNetworkOf(first)) : undefined;
     return makeSandbox(deps, attachment, sandbox.id);
   }
   const links = new Set((await deps.thread.call("listLinks", undefined)).map(({ name }) => name));
@@ -105,26 +108,29 @@ async function presentSandbox(holding: Holding, deps: Deps): Promise<Sandbox | u
 
 async function connectAll({ endpoints }: Holding, sandbox: Sandbox | undefined, deps: Deps): Promise<void> {
   if (sandbox === undefined) return;
-  const routed = (endpoint: Endpoint) => FAMILIES.filter((f) => defaultRouteEndpoint(endpoints, f) === endpoint);
   for (const endpoint of endpoints) {
     const [veth] = vethsOf(endpoint);
     if (veth === undefined) continue;
-    const settings = settingsOf(endpoint, routed(endpoint));
+    const settings = settingsOf(endpoint, routedFamilies(endpoints, endpoint));
     await deps.drivers[endpoint.network.driver].connect(driverNetworkOf(endpoint), sandbox, veth, settings);
   }
 }
 
-function vethsOf({ network, hostLink, interfaceName }: Endpoint): Veth[] {
+export function vethsOf({ network, hostLink, interfaceName }: Endpoint): Veth[] {
   return hostLink === "" ? [] : [{ networkId: network.id, hostLink, interfaceName }];
 }
 
-/** With the default routes of these families. */
-function settingsOf({ address, address6, mac, network }: Endpoint, routed: readonly Family[]): InterfaceSettings {
+/** What an endpoint's interface is given, with the default routes of these families. */
+export function settingsOf(
+  { address, address6, mac, network, sysctls }: Endpoint,
+  routed: readonly Family[],
+): InterfaceSettings {
   const own = [address, address6].filter((one) => one !== "");
   const poolOf = (one: string) => poolWith(network, one);
   return {
     mac,
     addresses: own.map((one) => ({ address: one, prefix: parseSubnet(poolOf(one)?.subnet ?? "").prefix })),
     gateways: own.filter((one) => routed.includes(familyOf(one))).map((one) => poolOf(one)?.gateway ?? ""),
+    sysctls,
   };
 }

@@ -5,6 +5,8 @@ import { type Family, formatAddress, parseAddress } from "../ipam/address.ts";
 import { parseMac } from "../ipam/mac.ts";
 import type { PortProtocol } from "../nftables/ports.ts";
 import { ALL_IPV6, type PortRange } from "../ports/host-ports.ts";
+import type { Sysctls } from "../sandbox/sysctls.ts";
+import { parseDriverOptions, parseGwPriority, parseLinks } from "./endpoint-options.ts";
 
 export interface AcquireRequest extends Holder {
   /** The container's name, for showing. */
@@ -23,6 +25,12 @@ export interface EndpointRequest {
   readonly address: string;
   readonly address6: string;
   readonly mac: string;
+  /** The default route goes through the network with the highest. */
+  readonly gwPriority: number;
+  /** container:alias, for this container alone. */
+  readonly links: readonly string[];
+  /** Of its interface, with IFNAME for the name. */
+  readonly sysctls: Sysctls;
 }
 
 export interface PortRequest {
@@ -40,6 +48,9 @@ export interface EndpointInput {
   readonly ipv4Address: string;
   readonly ipv6Address: string;
   readonly macAddress: string;
+  readonly gwPriority?: number;
+  readonly driverOptions?: Readonly<Record<string, string>>;
+  readonly links?: readonly string[];
 }
 
 export interface PortInput {
@@ -54,19 +65,31 @@ const PROTOCOLS = ["tcp", "udp", "sctp"] as const;
 const DEFAULT_NETWORK = "bridge";
 const NOTHING_SAID: EndpointInput = { network: "", aliases: [], ipv4Address: "", ipv6Address: "", macAddress: "" };
 
-/** Throws INVALID_ARGUMENT ADDRESS_INVALID, MAC_INVALID, NETWORK_TWICE; UNIMPLEMENTED NETWORK_MODE_UNSUPPORTED. */
+/**
+ * Throws INVALID_ARGUMENT ADDRESS_INVALID, MAC_INVALID, NETWORK_TWICE, ENDPOINT_OPTION_REFUSED, LINK_INVALID; UNIMPLEMENTED
+ * NETWORK_MODE_UNSUPPORTED.
+ */
 export function parseEndpoints(inputs: readonly EndpointInput[]): EndpointRequest[] {
-  const requests = inputs.length === 0 ? [NOTHING_SAID] : inputs;
-  const endpoints = requests.map(({ network, aliases, ipv4Address, ipv6Address, macAddress }) => ({
+  const endpoints = (inputs.length === 0 ? [NOTHING_SAID] : inputs).map(parseEndpoint);
+  const names = new Set(endpoints.map(({ network }) => network));
+  if (names.size < endpoints.length) throw networkTwice([...names].join(", "));
+  return endpoints;
+}
+
+/** The same of one network. */
+export function parseEndpoint(input: EndpointInput): EndpointRequest {
+  const { network, aliases, ipv4Address, ipv6Address, macAddress } = input;
+  const { gwPriority = 0, driverOptions = {}, links = [] } = input;
+  return {
     network: network === "" || network === "default" ? DEFAULT_NETWORK : refuseMode(network),
     aliases,
     address: ipv4Address === "" ? "" : parseOf(4, ipv4Address),
     address6: ipv6Address === "" ? "" : parseOf(6, ipv6Address),
     mac: macAddress === "" ? "" : parseMac(macAddress),
-  }));
-  const names = new Set(endpoints.map(({ network }) => network));
-  if (names.size < endpoints.length) throw networkTwice([...names].join(", "));
-  return endpoints;
+    gwPriority: parseGwPriority(gwPriority),
+    links: parseLinks(links),
+    sysctls: parseDriverOptions(driverOptions),
+  };
 }
 
 /** Throws INVALID_ARGUMENT PORT_INVALID, ADDRESS_INVALID. The same mapping twice is one. */

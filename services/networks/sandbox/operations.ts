@@ -7,7 +7,7 @@ import { addRoute } from "../netlink/routes.ts";
 import { type NetlinkCalls, NetlinkSocket } from "../netlink/socket.ts";
 import type { LowDescriptor } from "../nftables/low-descriptor.ts";
 import type { Namespaces } from "./namespaces.ts";
-import { readSysctl, type Sysctls, writeSysctls } from "./sysctls.ts";
+import { readSysctl, type Sysctls, writeInterfaceSysctls, writeSysctls } from "./sysctls.ts";
 
 /** What sandboxes are made with: everything here runs in the host thread. */
 export interface SandboxTools {
@@ -48,6 +48,8 @@ export interface ConfigureRequest {
   readonly addresses: readonly { readonly address: string; readonly prefix: number }[];
   /** Left out: no default route through this interface. */
   readonly gateways: readonly string[];
+  /** With IFNAME for its name. */
+  readonly sysctls?: Sysctls;
 }
 
 export interface RemoveSandboxRequest {
@@ -105,6 +107,7 @@ function configureInterface(tools: SandboxTools, request: ConfigureRequest): voi
       setLink(linkIndex, { mac: request.mac }),
       ...request.gateways.map((gateway) => addRoute({ gateway, linkIndex })),
     ]);
+    writeInterfaceSysctls(request.interfaceName, request.sysctls ?? {});
   });
 }
 

@@ -7,7 +7,7 @@ import { inSpan } from "../../kit/telemetry/trace.ts";
 import { type HostNames, isOurs, vethName } from "../names.ts";
 import type { Link } from "../netlink/links.ts";
 import type { NetworksThread } from "../thread/start.ts";
-import { readSysctl, sandboxSysctls } from "./sysctls.ts";
+import { readSysctl, type Sysctls, sandboxSysctls } from "./sysctls.ts";
 
 /** What sandboxes are made of on this host. */
 export interface SandboxDeps {
@@ -46,6 +46,8 @@ export interface InterfaceSettings {
   readonly addresses: readonly { readonly address: string; readonly prefix: number }[];
   /** At most one of each family: the default routes. */
   readonly gateways: readonly string[];
+  /** Of this interface, with IFNAME for its name. */
+  readonly sysctls?: Sysctls;
 }
 
 /** 12 hexadecimal digits: random ones first, which is what fits into a link's name, then the maker's mark. */

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { SyscallError } from "../../kit/linux/libc.ts";
 
 /** Names as sysctl(8) writes paths: `net/ipv4/ip_forward`. */
 export type Sysctls = Readonly<Record<string, string>>;
@@ -32,6 +33,19 @@ export function writeSysctls(sysctls: Sysctls): void {
       writeFileSync(`/proc/sys/${name}`, value);
     } catch (error) {
       if (!name.startsWith("net/ipv6/") || !isMissing(error)) throw error;
+    }
+  }
+}
+
+/** The same of an interface: what a person asked for, so that a refusal says which it was. */
+export function writeInterfaceSysctls(interfaceName: string, sysctls: Sysctls): void {
+  for (const [name, value] of Object.entries(sysctls)) {
+    const path = name.replace("/IFNAME/", `/${interfaceName}/`);
+    try {
+      writeSysctls({ [path]: value });
+    } catch (error) {
+      const errno = error instanceof Error && "errno" in error ? Math.abs(Number(error.errno)) : 0;
+      throw new SyscallError("write", errno, `/proc/sys/${path}`);
     }
   }
 }

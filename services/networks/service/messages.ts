@@ -1,6 +1,8 @@
 import type { Holder as HolderMessage } from "#proto/ctl/common/v1/common.ts";
 import {
   AcquireResponse,
+  ConnectResponse,
+  DisconnectResponse,
   Endpoint as EndpointMessage,
   Network as NetworkMessage,
   PublishedPort,
@@ -8,7 +10,8 @@ import {
 import { CtlError } from "../../kit/errors.ts";
 import { timestampOf } from "../../kit/timestamp.ts";
 import type { Acquired } from "../acquire.ts";
-import type { Endpoint, Holder, Port } from "../holding.ts";
+import type { Connected } from "../connections/connect.ts";
+import type { Endpoint, Holder, Holding, Port } from "../holding.ts";
 import type { Inspected } from "../inspect.ts";
 import { hasFamily, type NetworkFacts, poolWith } from "../network.ts";
 
@@ -41,6 +44,28 @@ export function acquiredMessage({ holding, resolvConf, warnings }: Acquired, net
     ports: holding.ports.map(portMessage),
     resolvConf,
     warnings: [...warnings],
+  });
+}
+
+/** What a holder has by then; of one that has nothing yet, the network that it will be on. */
+export function connectedMessage({ network, holding }: Connected): ConnectResponse {
+  const endpoint = holding?.endpoints.find((one) => one.network.id === network.id);
+  return ConnectResponse.fromPartial({
+    networkId: network.id,
+    networkName: network.name,
+    connectedBy: endpoint?.connectedBy ?? "",
+    isActive: holding?.isActive ?? false,
+    endpoints: leftMessage(holding).endpoints,
+    ports: leftMessage(holding).ports,
+  });
+}
+
+export function leftMessage(holding: Holding | undefined): DisconnectResponse {
+  if (holding === undefined) return DisconnectResponse.fromPartial({});
+  return DisconnectResponse.fromPartial({
+    isHeld: true,
+    endpoints: holding.endpoints.map((endpoint) => endpointMessage(endpoint, holding)),
+    ports: holding.ports.map(portMessage),
   });
 }
 

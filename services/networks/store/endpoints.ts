@@ -33,7 +33,9 @@ export interface AttachedEndpoint extends Omit<Endpoint, "network"> {
 export async function endpointsOn(db: Db, networkIds: readonly string[]): Promise<AttachedEndpoint[]> {
   const { rows } = await db.query<AttachedEndpoint>(
     `select e.network_id as "networkId", e.id, e.interface_name as "interfaceName", e.host_link as "hostLink",
-            coalesce(host(e.address), '') as address, coalesce(host(e.address6), '') as address6, e.mac, e.aliases, s.holder, s.holder_name as "holderName",
+            coalesce(host(e.address), '') as address, coalesce(host(e.address6), '') as address6, e.mac, e.aliases,
+            e.gw_priority as "gwPriority", e.links, e.sysctls, coalesce(e.connected_by, '') as "connectedBy",
+            s.holder, s.holder_name as "holderName",
             s.is_active as "isActive"
        from endpoints e join sandboxes s on s.holder = e.holder where e.network_id = any($1) order by s.holder`,
     [networkIds],

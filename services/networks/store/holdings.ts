@@ -2,6 +2,7 @@ import type { Db } from "../../kit/database.ts";
 import type { Endpoint, Holding } from "../holding.ts";
 import { FAMILIES, type Family } from "../ipam/address.ts";
 import type { NetworkFacts } from "../network.ts";
+import type { Sysctls } from "../sandbox/sysctls.ts";
 import { macOf } from "./endpoints.ts";
 import { HOST_IP } from "./ports.ts";
 
@@ -17,6 +18,8 @@ const HOLDING = `
              'id', e.id, 'interfaceName', e.interface_name, 'hostLink', e.host_link,
              'address', coalesce(host(e.address), ''), 'address6', coalesce(host(e.address6), ''), 'mac', e.mac,
              'aliases', e.aliases,
+             'gwPriority', e.gw_priority, 'links', e.links, 'sysctls', e.sysctls,
+             'connectedBy', coalesce(e.connected_by, ''),
              'network', json_strip_nulls(json_build_object(
                'id', n.id, 'name', n.name, 'driver', n.driver, 'bridge', coalesce(n.bridge, ''),
                'isInternal', n.is_internal, 'isMasqueraded', n.is_masqueraded, 'mtu', n.mtu, 'pools', coalesce((
@@ -79,6 +82,10 @@ export interface NewEndpoint {
   /** Empty: the one that goes with its address. */
   readonly mac: string;
   readonly aliases: readonly string[];
+  readonly gwPriority: number;
+  readonly links: readonly string[];
+  readonly sysctls: Sysctls;
+  readonly connectedBy: string;
 }
 
 export interface NewHolding {
@@ -88,6 +95,8 @@ export interface NewHolding {
   readonly netnsId: string | undefined;
   readonly dnsServers: readonly string[];
   readonly endpoints: readonly NewEndpoint[];
+  /** They come behind those that the holder has, whose row the transaction has locked. Left out: it has nothing yet. */
+  readonly firstPosition?: number;
 }
 
 export interface GivenAddresses {
@@ -132,10 +141,10 @@ export async function insertHolding(
   node: string,
   holding: NewHolding,
 ): Promise<readonly GivenAddresses[] | undefined> {
-  const { holder, holderName, acquiredBy, netnsId, dnsServers, endpoints } = holding;
-  const requested = endpoints.map(({ network, ...endpoint }, position) => ({
+  const { holder, holderName, acquiredBy, netnsId, dnsServers, endpoints, firstPosition } = holding;
+  const requested = endpoints.map(({ network, ...endpoint }, index) => ({
     ...endpoint,
-    position,
+    position: (firstPosition ?? 0) + index,
     networkId: network.id,
     families: FAMILIES.filter((family) => (family === 4 ? endpoint.address : endpoint.address6) === ""),
   }));
@@ -144,11 +153,13 @@ export async function insertHolding(
   const { rows } = await db.query<GivenAddresses>(
     `with sandbox as (
        insert into sandboxes (holder, node, holder_name, acquired_by, netns_id, is_active, dns_servers)
-       values ($1, $2, $3, $4, $5, true, $7) on conflict (holder) do nothing returning holder
+       values ($1, $2, $3, $4, $5, true, $7)
+       on conflict (holder) do update set holder = excluded.holder where $8 returning holder
      ), requested as (
        select * from jsonb_to_recordset($6::jsonb) as r (
          id text, "networkId" text, position smallint, "interfaceName" text, "hostLink" text, address text,
-         address6 text, mac text, aliases jsonb, families integer[])
+         address6 text, mac text, aliases jsonb, "gwPriority" integer, links jsonb, sysctls jsonb, "connectedBy" text,
+         families integer[])
         where exists (select from sandbox)
      ), given as (
        update pools p set last_given = ${nextAddress("p")}
@@ -158,12 +169,17 @@ export async function insertHolding(
                              and family(q.subnet) = family(p.subnet) and ${nextAddress("q")} is not null)
        returning p.network_id, p.position, family(p.subnet) as family, p.last_given as address
      )
-     insert into endpoints (id, holder, network_id, position, interface_name, host_link, address, address6, mac, aliases)
+     insert into endpoints (id, holder, network_id, position, interface_name, host_link, address, address6, mac, aliases,
+                            gw_priority, links, sysctls, connected_by)
      select r.id, $1, r."networkId", r.position, r."interfaceName", r."hostLink", ${ownAddress("address", 4)},
-            ${ownAddress("address6", 6)}, r.mac, r.aliases
+            ${ownAddress("address6", 6)}, r.mac, r.aliases, r."gwPriority", r.links, r.sysctls,
+            nullif(r."connectedBy", '')
        from requested r
      returning id, host(address) as address, host(address6) as address6`,
-    [holder, node, holderName, acquiredBy, netnsId ?? null, JSON.stringify(requested), JSON.stringify(dnsServers)],
+    [
+      ...[holder, node, holderName, acquiredBy, netnsId ?? null, JSON.stringify(requested), JSON.stringify(dnsServers)],
+      firstPosition !== undefined,
+    ],
   );
   return rows.length === 0 ? undefined : rows;
 }
@@ -191,18 +207,18 @@ export async function ownedNetnsIds(db: Db, node: string): Promise<Set<string>> 
 export async function activateHolding(
   db: Db,
   holding: Pick<Holding, "holder" | "holderName" | "netnsId"> & {
-    readonly endpoints: readonly Pick<Endpoint, "id" | "hostLink">[];
+    readonly endpoints: readonly Pick<Endpoint, "id" | "hostLink" | "interfaceName">[];
   },
 ): Promise<boolean> {
   const { holder, holderName, netnsId, endpoints } = holding;
-  const links = endpoints.map(({ id, hostLink }) => ({ id, hostLink }));
+  const links = endpoints.map(({ id, hostLink, interfaceName }) => ({ id, hostLink, interfaceName }));
   const { rows } = await db.query<{ count: number }>(
     `with sandbox as (
        update sandboxes set is_active = true, netns_id = $2, holder_name = $3 where holder = $1 and not is_active
        returning holder
      ), links as (
-       update endpoints e set host_link = l."hostLink"
-         from sandbox, jsonb_to_recordset($4::jsonb) as l (id text, "hostLink" text)
+       update endpoints e set host_link = l."hostLink", interface_name = l."interfaceName"
+         from sandbox, jsonb_to_recordset($4::jsonb) as l (id text, "hostLink" text, "interfaceName" text)
         where e.holder = sandbox.holder and e.id = l.id
      ), ports as (
        update published_ports p set is_active = true

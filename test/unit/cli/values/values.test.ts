@@ -109,18 +109,28 @@ describe("the flags' grammars", () => {
   });
 
   it("read networks by name and in the long form", () => {
-    const plain = { network: "mine", aliases: [], ipv4Address: "", ipv6Address: "", macAddress: "" };
+    const nothing = { aliases: [], ipv4Address: "", ipv6Address: "", macAddress: "", gwPriority: 0, driverOptions: {} };
+    const plain = { network: "mine", ...nothing };
     expect(parseNetwork("mine")).to.deep.equal(plain);
     expect(parseNetwork("default").network).to.equal("bridge");
-    const long = "name=mine,alias=a,alias=b,ip=10.0.0.5,ip6=fd00::5,mac-address=02:00:00:00:00:01";
-    expect(parseNetwork(long)).to.deep.equal({
+    const long = "name=mine,alias=a,alias=b,ip=10.0.0.5,ip6=fd00::5,mac-address=02:00:00:00:00:01,gw-priority=-2";
+    expect(parseNetwork(`${long},driver-opt=a=b=c,driver-opt=d=`)).to.deep.equal({
       network: "mine",
       aliases: ["a", "b"],
       ipv4Address: "10.0.0.5",
       ipv6Address: "fd00::5",
       macAddress: "02:00:00:00:00:01",
+      gwPriority: -2,
+      driverOptions: { a: "b=c", d: "" },
     });
-    for (const given of ["", "alias=x", "name=a,speed=fast", "container:web"])
+    for (const given of [
+      "",
+      "alias=x",
+      "name=a,speed=fast",
+      "container:web",
+      "name=a,gw-priority=x",
+      "name=a,link-local-ip=169.254.1.1",
+    ])
       refused("NETWORK_INVALID", () => parseNetwork(given));
   });
 

@@ -221,6 +221,27 @@ const CASES: Readonly<Record<string, Case>> = {
     status: 403,
     message: "error while removing network: network lan has active endpoints (web is on it)",
   },
+  ALIAS_REFUSED: {
+    code: "INVALID_ARGUMENT",
+    subject: "bridge",
+    why: "network-scoped alias is supported only for containers in user defined networks",
+    status: 400,
+    message: "network-scoped alias is supported only for containers in user defined networks",
+  },
+  NETWORK_ALREADY_CONNECTED: {
+    code: "ALREADY_EXISTS",
+    subject: "lan",
+    why: "endpoint with name web already exists in network lan",
+    status: 403,
+    message: "endpoint with name web already exists in network lan",
+  },
+  NETWORK_NOT_CONNECTED: {
+    code: "FAILED_PRECONDITION",
+    subject: "lan",
+    why: "container web is not connected to network lan",
+    status: 500,
+    message: "container web is not connected to network lan",
+  },
   NETWORK_BUILT_IN: {
     code: "FAILED_PRECONDITION",
     subject: "bridge",
