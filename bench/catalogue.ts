@@ -20,6 +20,7 @@ export const BENCHES: Readonly<Record<string, BenchFacts>> = {
   "docker-api": { question: "How long do `docker ps` and `docker run` take, against Docker?", packages: DOCKER },
   memory: { question: "How much memory do the idle daemons hold, against dockerd and containerd?", packages: DOCKER },
   "run-commits": { question: "How many transactions that write does a `run` cost?", packages: [] },
+  logs: { question: "What do a gigabyte of lines and reading them cost, against Docker?", packages: DOCKER },
   network: {
     question: "What do published ports, networks and names cost, many of them, and against Docker?",
     packages: DOCKER,

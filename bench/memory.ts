@@ -1,9 +1,10 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { sleep } from "../services/kit/deadlines.ts";
 import { daemonProcesses, type Place } from "../test/lab/daemon-processes.ts";
 import { ok } from "../test/lab/ok.ts";
 import { type Bench, say } from "./lab/bench.ts";
 import { type BothEngines, startBothEngines } from "./lab/both-engines.ts";
+import { dockerProcesses } from "./lab/docker-processes.ts";
 import { median } from "./lab/measure.ts";
 import { verdict } from "./lab/verdict.ts";
 
@@ -83,16 +84,8 @@ async function heldByCtl(place: Place): Promise<Held[]> {
   return await byName(processes.map(({ role, identity }) => ({ name: role, pid: identity.pid })));
 }
 
-/** dockerd names its directory in its arguments, and so does the containerd that it starts. */
 async function heldByDocker(directory: string): Promise<Held[]> {
-  const found: { name: string; pid: number }[] = [];
-  for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number)) {
-    const [program = "", ...args] = (await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).split("\0");
-    if (args.some((argument) => argument.includes(`${directory}/`))) {
-      found.push({ name: program.slice(program.lastIndexOf("/") + 1), pid });
-    }
-  }
-  return await byName(found);
+  return await byName(await dockerProcesses(directory));
 }
 
 async function byName(processes: readonly { readonly name: string; readonly pid: number }[]): Promise<Held[]> {

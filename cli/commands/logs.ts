@@ -1,6 +1,7 @@
 import {
   ContainersService,
   type LogRecord,
+  type OutputPosition,
   OutputStream,
   ReadLogsRequest,
 } from "#proto/ctl/containers/v1/containers.ts";
@@ -37,14 +38,22 @@ export const logs = command({
       ...(until === undefined ? {} : { until }),
       ...(tail === undefined ? {} : { tail }),
     };
+    // who shows no times needs no lines: a gigabyte of them takes a fifth of the work as the bytes that they are
+    const asFrames = !timestamps && !details;
+    let position: OutputPosition | undefined;
     const place = new LogPlace();
     const isMidLine = new Map<number, boolean>();
     let prefix = "";
     await reconnecting(isGone, async () => {
       const { tail: _tail, ...rest } = first;
-      const request = place.time === undefined ? first : { ...rest, since: place.time };
+      const again = place.time === undefined ? first : { ...rest, since: place.time };
+      const request = { ...again, asFrames, ...(position === undefined ? {} : { position }) };
       place.begin();
       for await (const answer of daemon.stream(ContainersService.readLogs, ReadLogsRequest.fromPartial(request))) {
+        for (const { stream, data, position: behind } of answer.frames) {
+          await (stream === OutputStream.STDERR ? stderr : stdout).stream(data);
+          position = behind;
+        }
         if (details && answer.records.length === 0) prefix = `${detailsText(answer.details)} `;
         for (const run of runsOf(answer.records.filter((record) => place.isNew(record)))) {
           const bytes = run.map((record) => shown(record, { timestamps, prefix }, isMidLine));

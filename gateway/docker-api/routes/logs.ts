@@ -32,6 +32,7 @@ function logsRequest(ref: string, query: Query): ReadLogsRequest {
     stderr,
     follow: flag(query, "follow"),
     details: flag(query, "details"),
+    asFrames: !flag(query, "timestamps") && !flag(query, "details"),
     ...tailOf(query),
     ...timeOf("since", query),
     ...timeOf("until", query),
@@ -65,8 +66,9 @@ async function* logBytes(
 ): AsyncGenerator<Uint8Array> {
   const encode = encoderFor(isTty);
   const lines = new LineStarts(hasTimestamps);
-  for await (const { records, details } of deps.containers.readLogs(wanted, call)) {
+  for await (const { records, details, frames } of deps.containers.readLogs(wanted, call)) {
     if (wanted.details && records.length === 0) lines.prefix = `${detailsText(details)} `;
+    if (frames.length > 0) yield Buffer.concat(frames.map(({ stream, data }) => encode(stream, data)));
     if (records.length > 0) yield Buffer.concat(records.map((one) => encode(one.stream, lines.marked(one))));
   }
 }

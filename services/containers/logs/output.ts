@@ -22,7 +22,7 @@ export async function* outputFrames(
 }
 
 /** Records that follow each other on the same stream become one frame. */
-function* toFrames(records: readonly LogRecord[]): Generator<OutputFrame> {
+export function* toFrames(records: readonly LogRecord[]): Generator<OutputFrame> {
   let group: { last: LogRecord; parts: Buffer[]; size: number } | undefined;
   for (const record of records) {
     if (group?.last.stream === record.stream && group.size + record.data.length <= MOST_BYTES) {

@@ -8,6 +8,8 @@ export interface ReadRequest {
   readonly logPath: string;
   /** Lines from the end; undefined: all. */
   readonly tail: number | undefined;
+  /** Where an earlier reading ended, stronger than that; undefined: it is the first. */
+  readonly position?: LogPosition | undefined;
   readonly sinceNs: bigint | undefined;
   readonly untilNs: bigint | undefined;
   readonly streams: ReadonlySet<OutputStream>;
@@ -17,17 +19,22 @@ export interface ReadRequest {
 
 /** A container's log as `logs` shows it, in pieces as they were read. */
 export async function* readLog(request: ReadRequest, signal: AbortSignal): AsyncGenerator<LogRecord[]> {
-  const { logPath, untilNs, until, tail } = request;
+  const { untilNs, until } = request;
   using clock = endOfTime(untilNs);
-  const from = tail === undefined ? await sincePosition(request) : await tailPosition(logPath, tail);
+  const from = await beginning(request);
   const follow = until === undefined ? undefined : { ended: Promise.race([until.ended, clock.passed]) };
   const isWanted = lineFilter(request);
-  for await (const records of followLog({ logPath, from, until: follow }, signal)) {
+  for await (const records of followLog({ logPath: request.logPath, from, until: follow }, signal)) {
     const wanted = records.filter(isWanted);
     if (wanted.length > 0) yield wanted;
     const last = records.at(-1);
     if (untilNs !== undefined && last !== undefined && last.timeNs > untilNs) return;
   }
+}
+
+async function beginning(request: ReadRequest): Promise<LogPosition> {
+  if (request.position !== undefined) return request.position;
+  return request.tail === undefined ? sincePosition(request) : tailPosition(request.logPath, request.tail);
 }
 
 /** Skips the generations that ended before `since`: a file's age is that of its last line. */

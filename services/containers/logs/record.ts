@@ -22,6 +22,14 @@ export interface LogRecord {
 const NEWLINE = 0x0a;
 const BLANK = 0x20;
 const FULL = 0x46;
+const DOT = 0x2e;
+const ZERO = 0x30;
+/** `2026-11-25T03:11:36`, and with nine digits and an offset as conmon writes it. */
+const SECOND_BYTES = 19;
+const TIME_BYTES = 35;
+const ZONE_START = 29;
+const PLUS = 0x2b;
+const MINUS = 0x2d;
 const STDERR_LAST = 0x72; // `stderr` ends in r, `stdout` in t
 
 /**
@@ -32,7 +40,8 @@ export class RecordParser {
   readonly #generation: number;
   #offset: number;
   #rest: Buffer = Buffer.alloc(0);
-  #secondText = "";
+  /** A time's bytes without its fraction: most records fall into the second of the one before. */
+  #second: Buffer = Buffer.alloc(0);
   #secondNs = 0n;
 
   /** From a place where a record begins. */
@@ -65,25 +74,47 @@ export class RecordParser {
   /** Undefined for a line that is no record: what a power cut left. */
   #parse(line: Buffer): LogRecord | undefined {
     const header = parseHeader(line);
-    const timeNs = header === undefined ? undefined : this.#time(line.toString("latin1", 0, header.timeEnd));
+    const timeNs = header === undefined ? undefined : this.#time(line, header.timeEnd);
     if (header === undefined || timeNs === undefined) return undefined;
     const { stream, isLineEnd, contentStart } = header;
     const contentEnd = isLineEnd ? line.length : line.length - 1;
     return { stream, timeNs, isLineEnd, data: line.subarray(contentStart, contentEnd), end: this.position };
   }
 
-  #time(text: string): bigint | undefined {
-    const match = /^(.{19})\.(\d{1,9})(Z|[+-]\d\d:\d\d)$/.exec(text);
-    if (match === null) return undefined;
-    const secondText = `${match[1]}${match[3]}`;
-    // most records fall into the second of the one before
-    if (secondText !== this.#secondText) {
-      const milliseconds = Date.parse(secondText);
-      if (Number.isNaN(milliseconds)) return undefined;
-      this.#secondText = secondText;
-      this.#secondNs = BigInt(milliseconds) * 1_000_000n;
+  /** Byte by byte: a regular expression on each of ten million lines was a third of the time that reading them took. */
+  #time(line: Buffer, timeEnd: number): bigint | undefined {
+    if (line[SECOND_BYTES] !== DOT) return undefined;
+    let at = SECOND_BYTES + 1;
+    let nanoseconds = 0;
+    for (; at < timeEnd && at - SECOND_BYTES <= 9; at++) {
+      const digit = (line[at] ?? 0) - ZERO;
+      if (digit < 0 || digit > 9) break;
+      nanoseconds = nanoseconds * 10 + digit;
     }
-    return this.#secondNs + BigInt((match[2] ?? "").padEnd(9, "0"));
+    const digits = at - SECOND_BYTES - 1;
+    if (digits === 0) return undefined;
+    if (!this.#isSameSecond(line, at, timeEnd) && !this.#readSecond(line, at, timeEnd)) return undefined;
+    return this.#secondNs + BigInt(nanoseconds * 10 ** (9 - digits));
+  }
+
+  #isSameSecond(line: Buffer, zoneStart: number, timeEnd: number): boolean {
+    const second = this.#second;
+    if (second.length !== SECOND_BYTES + timeEnd - zoneStart) return false;
+    // from its end, where times differ first
+    for (let at = SECOND_BYTES - 1; at >= 0; at--) if (line[at] !== second[at]) return false;
+    for (let at = zoneStart; at < timeEnd; at++) {
+      if (line[at] !== second[SECOND_BYTES + at - zoneStart]) return false;
+    }
+    return true;
+  }
+
+  #readSecond(line: Buffer, zoneStart: number, timeEnd: number): boolean {
+    const zone = line.toString("latin1", zoneStart, timeEnd);
+    const milliseconds = Date.parse(`${line.toString("latin1", 0, SECOND_BYTES)}${zone}`);
+    if (!/^(Z|[+-]\d\d:\d\d)$/.test(zone) || Number.isNaN(milliseconds)) return false;
+    this.#second = Buffer.concat([line.subarray(0, SECOND_BYTES), line.subarray(zoneStart, timeEnd)]);
+    this.#secondNs = BigInt(milliseconds) * 1_000_000n;
+    return true;
   }
 }
 
@@ -96,9 +127,10 @@ export interface RecordHeader {
 
 /** The fixed part of a record; undefined when the line is none. */
 export function parseHeader(line: Buffer): RecordHeader | undefined {
-  const timeEnd = line.indexOf(BLANK);
-  const streamEnd = timeEnd < 0 ? -1 : line.indexOf(BLANK, timeEnd + 1);
-  if (streamEnd - timeEnd !== 7 || line[streamEnd + 2] !== BLANK) return undefined;
+  const isUsual = line[TIME_BYTES] === BLANK && (line[ZONE_START] === PLUS || line[ZONE_START] === MINUS);
+  const timeEnd = isUsual ? TIME_BYTES : line.indexOf(BLANK);
+  const streamEnd = timeEnd + 7;
+  if (timeEnd < 0 || line[streamEnd] !== BLANK || line[streamEnd + 2] !== BLANK) return undefined;
   return {
     timeEnd,
     stream: line[streamEnd - 1] === STDERR_LAST ? "stderr" : "stdout",

@@ -13,7 +13,7 @@ import { sleep } from "../../kit/deadlines.ts";
 import { CtlError } from "../../kit/errors.ts";
 import { nanosecondsOf, type Timestamp, timestampOfNanoseconds } from "../../kit/timestamp.ts";
 import { recordContainerEvent } from "../events.ts";
-import type { OutputFrame } from "../logs/output.ts";
+import { type OutputFrame, toFrames } from "../logs/output.ts";
 import { type LogDeps, readLogs } from "../logs/read-logs.ts";
 import type { OutputStream } from "../logs/record.ts";
 import type { ContainerRow } from "../store/containers.ts";
@@ -36,15 +36,21 @@ export async function* logsCall(
   const wish = {
     follow: request.follow,
     tail: request.tail,
+    position: request.position,
     sinceNs: nanoseconds(request.since),
     untilNs: nanoseconds(request.until),
     streams: wantedStreams(request),
   };
   const { attributes, records: pieces } = await readLogs(request.ref, wish, deps, signal);
-  if (request.details) yield { records: [], details: { ...attributes } };
+  if (request.details) yield { records: [], frames: [], details: { ...attributes } };
   for await (const records of pieces) {
+    if (request.asFrames) {
+      yield { details: {}, records: [], frames: [...toFrames(records)].map(frameMessage) };
+      continue;
+    }
     yield {
       details: {},
+      frames: [],
       records: records.map(({ stream, timeNs, data, isLineEnd }) => ({
         stream: CODES[stream],
         time: timestampOfNanoseconds(timeNs),

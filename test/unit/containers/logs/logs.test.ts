@@ -58,6 +58,37 @@ describe("a log record", () => {
     expect(east?.timeNs).to.equal(utc?.timeNs);
   });
 
+  it("has its time also where seconds change to and fro, with fewer digits, or as UTC; what is no time makes no record", () => {
+    const at = (text: string) => parse(`${text} stdout F a\n`)[0]?.timeNs;
+    const of = (text: string) => BigInt(Date.parse(text)) * 1_000_000n;
+    const [first, second, third, fourth] = parse(
+      [
+        "2026-11-25T03:11:36.000000001+00:00",
+        "2026-11-25T03:11:37.000000001+00:00",
+        "2026-11-25T03:11:36.5Z",
+        "2026-11-25T03:12:36.000000001+00:00",
+      ]
+        .map((time) => `${time} stdout F a\n`)
+        .join(""),
+    );
+    expect([first, second, third, fourth].map((record) => record?.timeNs)).to.deep.equal([
+      of("2026-11-25T03:11:36Z") + 1n,
+      of("2026-11-25T03:11:37Z") + 1n,
+      of("2026-11-25T03:11:36Z") + 500_000_000n,
+      of("2026-11-25T03:12:36Z") + 1n,
+    ]);
+    expect(at("2026-11-25T03:11:36.12-02:30")).to.equal(of("2026-11-25T05:41:36Z") + 120_000_000n);
+    const torn = [
+      "2026-11-25T03:11:36.+00:00",
+      "2026-11-25T03:11:36.1",
+      "2026-11-25T03:11:36.1x",
+      "2026-13-25T03:11:36.1Z",
+    ];
+    for (const text of [...torn, "2026-11-25T03:11:36Z", "2026-11-25T03:11:36.1234567890Z"]) {
+      expect(at(text), text).to.equal(undefined);
+    }
+  });
+
   it("is put together over pieces, and what is none is passed over", () => {
     const parser = new RecordParser({ generation: 3, offset: 100 });
     const text = `${line(1)}torn by a power cut\n${line(2)}`;
@@ -137,6 +168,17 @@ describe("a log over several generations", () => {
     if (middle === undefined) throw new Error("one frame alone");
     const rest = await Array.fromAsync(outputFrames({ ...request, from: middle.position }, BOTH, signal()));
     expect(Buffer.concat([...frames.slice(0, 2), ...rest].map(({ data }) => data)).length).to.equal(20 * 8000 + 2 + 7);
+  });
+});
+
+describe("a log that was read before", () => {
+  it("goes on behind the frame that came last, whatever it began with", async () => {
+    await using directory = await temporaryDirectory("log");
+    const logPath = join(directory.path, "container.log");
+    await writeFile(`${logPath}.1`, lines(0, 3));
+    await writeFile(logPath, lines(3, 6));
+    const position = { generation: 1, offset: Buffer.byteLength(lines(0, 2)) };
+    expect(await read(logPath, { position, tail: 1 })).to.equal("line 2\nline 3\nline 4\nline 5\n");
   });
 });
 

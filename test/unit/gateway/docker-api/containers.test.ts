@@ -362,22 +362,29 @@ describe("the Docker API's containers", () => {
         ...inspecting(),
         readLogs: async function* (request) {
           asked.push(request);
-          yield {
-            details: {},
-            records: [
-              { stream: OutputStream.STDOUT, time, data: Buffer.from("par"), isLineEnd: false },
-              { stream: OutputStream.STDERR, time, data: Buffer.from("err\n"), isLineEnd: true },
-              { stream: OutputStream.STDOUT, time, data: Buffer.from("tial\n"), isLineEnd: true },
-            ],
-          };
+          const frame = (stream: OutputStream, text: string) => ({
+            stream,
+            data: Buffer.from(text),
+            position: undefined,
+          });
+          const frames = [frame(OutputStream.STDERR, "err\n"), frame(OutputStream.STDOUT, "one\ntwo\n")];
+          if (request.asFrames) yield { details: {}, records: [], frames };
+          else
+            yield {
+              details: {},
+              frames: [],
+              records: [
+                { stream: OutputStream.STDOUT, time, data: Buffer.from("par"), isLineEnd: false },
+                { stream: OutputStream.STDERR, time, data: Buffer.from("err\n"), isLineEnd: true },
+                { stream: OutputStream.STDOUT, time, data: Buffer.from("tial\n"), isLineEnd: true },
+              ],
+            };
         },
       },
     });
     const plain = await docker.call("GET", "/v1.50/containers/web/logs?stdout=1&stderr=1&tail=5&since=1699999999.5");
     expect(plain.headers["content-type"]).to.equal("application/vnd.docker.multiplexed-stream");
-    expect(plain.text).to.equal(
-      "\u0001\0\0\0\0\0\0\u0003par\u0002\0\0\0\0\0\0\u0004err\n\u0001\0\0\0\0\0\0\u0005tial\n",
-    );
+    expect(plain.text).to.equal("\u0002\0\0\0\0\0\0\u0004err\n\u0001\0\0\0\0\0\0\u0008one\ntwo\n");
     expect(asked[0]).to.deep.include({ tail: 5, stdout: true, stderr: true, follow: false });
     expect(asked[0]?.since).to.deep.equal({ seconds: 1_699_999_999, nanos: 500_000_000 });
     const stamped = await docker.call("GET", "/v1.41/containers/web/logs?stdout=1&tail=all&timestamps=1");
@@ -399,7 +406,7 @@ describe("the Docker API's containers", () => {
       containers: {
         ...inspecting(container),
         readLogs: async function* () {
-          yield { details: {}, records: [record] };
+          yield { details: {}, records: [record], frames: [] };
         },
       },
     });

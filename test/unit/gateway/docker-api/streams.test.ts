@@ -126,7 +126,8 @@ describe("the Docker API's raw streams", () => {
           yield AttachResponse.fromPartial({ event: { $case: "exit", value: {} } });
         },
         readLogs: async function* () {
-          yield { details: {}, records: [record(OutputStream.STDOUT, "old\n"), record(OutputStream.STDERR, "bad\n")] };
+          const records = [record(OutputStream.STDOUT, "old\n"), record(OutputStream.STDERR, "bad\n")];
+          yield { details: {}, records, frames: [] };
         },
       },
     });
