@@ -7,6 +7,7 @@ import {
   type InspectExecResponse,
   OutputStream,
 } from "#proto/ctl/containers/v1/containers.ts";
+import { raceSignal } from "../../../services/kit/deadlines.ts";
 import { asCtlError, CtlError } from "../../../services/kit/errors.ts";
 import { json, nothing } from "../answer.ts";
 import { jsonBody, optionalJsonBody } from "../body.ts";
@@ -25,6 +26,7 @@ import { type ById, inspectContainer } from "./containers.ts";
 
 /** `docker exec`: made, started with its streams, looked at for the exit code. */
 export function execRoutes(app: FastifyInstance, deps: DockerApiDeps): void {
+  const starting: Starting = new Map();
   app.post<ById>("/containers/:id/exec", async (request, reply) => {
     const spec = execSpec(jsonBody(createExecBody, request.body, request.headers));
     const { execId } = await deps.containers.createExec({ ref: request.params.id, spec }, request.call);
@@ -36,12 +38,14 @@ export function execRoutes(app: FastifyInstance, deps: DockerApiDeps): void {
   });
   app.post<ById>("/exec/:id/resize", async (request, reply) => {
     const size = sizeOf(request.query);
+    const started = starting.get(request.params.id) ?? Promise.resolve();
+    await raceSignal(started, request.call.signal, "wait until the exec has started");
     await deps.containers.resizeExec({ execId: request.params.id, size }, request.call);
     return nothing(reply, 200);
   });
   app.post<ById>("/exec/:id/start", async (request, reply) => {
     const body = optionalJsonBody(startExecBody, request.body, request.headers);
-    const exchange = { request, reply, deps };
+    const exchange = { request, reply, deps, starting };
     await (body.Detach ? startDetached(body, exchange) : startAttached(body, exchange));
     return reply;
   });
@@ -97,7 +101,11 @@ interface Exchange {
   readonly request: FastifyRequest<ById>;
   readonly reply: FastifyReply;
   readonly deps: DockerApiDeps;
+  readonly starting: Starting;
 }
+
+/** By id: execs whose client has its headers and whose process is not there yet. A size that comes meanwhile waits for it. */
+type Starting = Map<string, Promise<unknown>>;
 
 async function startDetached(body: StartExecBody, { request, reply, deps }: Exchange): Promise<void> {
   const events = deps.containers.exec(opened(request.params.id, body, undefined), request.call);
@@ -111,15 +119,19 @@ async function startDetached(body: StartExecBody, { request, reply, deps }: Exch
  * The headers go before the process starts, as Docker's do: a client that reads them with a buffer (Python's) and then
  * takes the bare connection loses what comes in the same piece. So what can be refused by status is looked at first.
  */
-async function startAttached(body: StartExecBody, { request, reply, deps }: Exchange): Promise<void> {
+async function startAttached(body: StartExecBody, { request, reply, deps, starting }: Exchange): Promise<void> {
   const exec = await deps.containers.inspectExec({ execId: request.params.id }, request.call);
-  await requireStartable(exec, { request, reply, deps });
+  await requireStartable(exec, { request, deps });
   const isTty = body.Tty;
-  const raw = hijack(request, reply, streamType(request.apiVersion, isTty));
   const input = new SessionInput();
   const { call, end } = endableCall(request.call);
   const events = deps.containers.exec(opened(request.params.id, body, input), call)[Symbol.asyncIterator]();
+  const started = Promise.withResolvers<void>();
+  starting.set(exec.execId, started.promise);
+  const raw = hijack(request, reply, streamType(request.apiVersion, isTty));
   const failure = await failureOf(events.next()); // `started`
+  starting.delete(exec.execId);
+  started.resolve();
   if (failure === undefined) {
     const { spec } = exec;
     const filter = isTty ? { detachFilter: detachFilter(parseDetachKeys(spec?.detachKeys ?? "")) } : {};
@@ -134,7 +146,10 @@ async function startAttached(body: StartExecBody, { request, reply, deps }: Exch
 }
 
 /** Throws FAILED_PRECONDITION EXEC_STARTED, CONTAINER_PAUSED, CONTAINER_NOT_RUNNING. */
-async function requireStartable(exec: InspectExecResponse, { request, deps }: Exchange): Promise<void> {
+async function requireStartable(
+  exec: InspectExecResponse,
+  { request, deps }: Pick<Exchange, "request" | "deps">,
+): Promise<void> {
   const what = `start the exec ${exec.execId.slice(0, 12)}`;
   if (exec.running || exec.exitCode !== undefined) {
     const why = "it was started before, and an exec runs once";

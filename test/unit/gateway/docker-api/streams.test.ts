@@ -297,6 +297,39 @@ describe("the Docker API's execs", () => {
     await connection.closed;
   });
 
+  it("get a size that comes between their headers and their process once there is one", async () => {
+    const order: string[] = [];
+    const [asked, resized] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    await using docker = await exec({
+      inspectContainer,
+      inspectExec: inspectExec(),
+      resizeExec: async () => {
+        order.push("resized");
+        resized.resolve();
+        return {};
+      },
+      exec: async function* () {
+        await asked.promise;
+        order.push("started");
+        yield ExecResponse.fromPartial({ event: { $case: "started", value: { execId: "e1", pid: 9 } } });
+        await resized.promise;
+        yield ExecResponse.fromPartial({ event: { $case: "exit", value: { exitCode: 0 } } });
+      },
+    });
+    await using connection = await docker.open();
+    const body = '{"Tty":true}';
+    connection.socket.write(
+      `POST /v1.50/exec/e1/start HTTP/1.1\r\n${UPGRADE}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    await eventually(() => connection.received().toString().startsWith("HTTP/1.1 101 UPGRADED"));
+    const resizing = docker.call("POST", "/v1.50/exec/e1/resize?h=33&w=77");
+    await docker.call("GET", "/_ping"); // the size was asked for before this was answered
+    asked.resolve();
+    expect((await resizing).status).to.equal(200);
+    await connection.closed;
+    expect(order).to.deep.equal(["started", "resized"]);
+  });
+
   it("run once, in a container that runs: else they are refused before anything is taken over", async () => {
     await using over = await exec({ inspectContainer, inspectExec: inspectExec(0) });
     expect((await over.call("POST", "/v1.50/exec/e1/start", {})).status).to.equal(409);
