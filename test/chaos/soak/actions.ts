@@ -2,7 +2,7 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { disagreement, expectState, inspect, settle } from "./agree.ts";
 import type { Ground } from "./ground.ts";
-import { type Box, ended, isUp } from "./model.ts";
+import { type Box, ended, flagsOf, isUp } from "./model.ts";
 import { OPERATIONS, type Operation, RIVALS, type Step } from "./operations.ts";
 import { oneOf, type Random } from "./random.ts";
 
@@ -89,7 +89,10 @@ const COPY: Action = {
     try {
       const into = await ground.call(["cp", path, `${box.name}:/tmp/soak`]);
       if (into.exitCode !== 0) {
-        const expected = isThere(box) ? { exitCode: 0 } : { exitCode: 1, stderr: /no such/i };
+        // a volume over a read-only root has its place there from the first start on
+        const isReadOnly = box.state === "created" && flagsOf(box.slot, box.program).includes("--read-only");
+        const refusal = isReadOnly ? /read-only/ : isThere(box) ? undefined : /no such/i;
+        const expected = refusal === undefined ? { exitCode: 0 } : { exitCode: 1, stderr: refusal };
         const wrong = disagreement(into, expected);
         if (wrong !== undefined) throw new Error(`cp into ${box.name}: ${wrong}`);
         return { ...box, isFileUncertain: true };

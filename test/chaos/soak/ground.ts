@@ -73,18 +73,22 @@ export function groundOf(daemon: TestDaemon): Ground {
   };
 }
 
+/** Operations of the gateway, and restarts that the containers service carries out whatever became of their caller. */
+const UNDER_WAY = `select kind || ' ' || id as key from gateway.operations where finished_at is null
+  union all select 'restart of ' || name || ' after run ' || run from containers.containers
+   where wants_restart or wants_start or state = 'restarting'`;
+
 async function untilOperationsEnd(daemon: TestDaemon): Promise<void> {
   const client = new pg.Client({ host: `${daemon.run}/postgres`, port: 5432, user: "ctl", database: "ctl" });
   client.on("error", () => {});
   await client.connect();
   try {
-    const { rows: begun } = await client.query<{ id: string }>(
-      "select id from gateway.operations where finished_at is null",
-    );
-    const ids = begun.map(({ id }) => id);
-    const left = "select kind, subject from gateway.operations where finished_at is null and id = any($1)";
+    const { rows: begun } = await client.query<{ key: string }>(UNDER_WAY);
+    const keys = begun.map(({ key }) => key);
     await eventually(async () => {
-      const { rows } = await client.query<{ kind: string; subject: string }>(left, [ids]);
+      const { rows } = await client.query<{ key: string }>(`select key from (${UNDER_WAY}) x where key = any($1)`, [
+        keys,
+      ]);
       if (rows.length > 0) throw new Error(`operations do not end: ${JSON.stringify(rows)}`);
       return true;
     }, 90_000);
