@@ -22,6 +22,7 @@ import { serveGateway } from "./serve.ts";
 import { type gatewaySettings, SERVICES } from "./settings.ts";
 import { claimRunDirectory, refusePrivateMounts } from "./single-instance.ts";
 import { startDatabase } from "./supervisor/database.ts";
+import { readyRemap } from "./supervisor/remap-user.ts";
 import { type SupervisedServices, startServices } from "./supervisor/services.ts";
 import { tellSystemd } from "./supervisor/systemd.ts";
 
@@ -113,6 +114,7 @@ async function servicesOf(
   const given = SERVICES.filter((name) => addresses[name].length > 0);
   if (given.length === SERVICES.length) return { addresses, supervised: undefined };
   if (given.length > 0) throw halfGiven(SERVICES.filter((name) => addresses[name].length === 0));
+  await readyRemap(config["userns-remap"], signal);
   const supervised = await startServices(
     {
       config: config.config,

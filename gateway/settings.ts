@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { Settings } from "../services/kit/config.ts";
+import { usernsRemapSettings } from "../services/kit/userns-remap.ts";
 
 /** The services that a gateway orchestrates, in the order in which they are started. */
 export const SERVICES = ["images", "containers", "networks", "volumes"] as const;
@@ -29,6 +30,7 @@ const scale = z
   });
 
 export const gatewaySettings = {
+  ...usernsRemapSettings,
   "images-addr": { schema: addresses, help: "where the images service runs; given for one, it must be for all" },
   "containers-addr": { schema: addresses, help: "where the containers service runs" },
   "networks-addr": { schema: addresses, help: "where the networks service runs" },

@@ -69,7 +69,7 @@ export async function writeArchive(
     const user = wish.ownedByUser ? row.spec.user || deps.imageDefaults(row.image_config).user : "";
     const task: Task = { kind: "write", path: inRoot(wish.path), keepsKinds: wish.keepsKinds, user };
     const view = await containerView(row, deps.host, "written");
-    for await (const _ of deps.archives.run({ view, task }, chunks, signal));
+    for await (const _ of deps.archives.run({ view, task, userMapping: row.spec.userMapping }, chunks, signal));
   };
   const row = await findContainer(deps.db, id);
   // the writable layer must have one mount at a time: a start waits
@@ -84,7 +84,8 @@ async function* look(
   { host, archives }: CopyDeps,
   signal: AbortSignal,
 ): AsyncGenerator<Part, void, undefined> {
-  yield* archives.run({ view: await containerView(row, host, "shown"), task }, undefined, signal);
+  const view = await containerView(row, host, "shown");
+  yield* archives.run({ view, task, userMapping: row.spec.userMapping }, undefined, signal);
 }
 
 /**

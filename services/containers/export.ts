@@ -10,7 +10,8 @@ export async function* exportContainer(
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const row = await findContainer(deps.db, ref);
-  const job = { view: await rootView(row, deps.host), task: { kind: "export" } } as const;
+  const view = await rootView(row, deps.host);
+  const job = { view, task: { kind: "export" }, userMapping: row.spec.userMapping } as const;
   for await (const part of deps.archives.run(job, undefined, signal)) {
     if (part.kind === "data") yield part.bytes;
   }

@@ -99,6 +99,7 @@ function hostSettings(config: BootContext<typeof containersSettings>["config"]) 
     initPath: config["init-path"],
     cdiDirectories: config["cdi-spec-dirs"],
     cgroupParent: config["cgroup-parent"],
+    usernsRemap: config["userns-remap"],
   };
 }
 

@@ -5,7 +5,7 @@ import type { ContainerRow } from "./store/containers.ts";
 
 const TIMEOUT_MS = 30_000;
 
-export type Prepared = Pick<ContainerRow, "id" | "auto_remove" | "layers">;
+export type Prepared = Pick<ContainerRow, "id" | "auto_remove" | "layers" | "spec">;
 
 /**
  * Roots that are made behind the answer of a create whose start follows at once: the start waits for them by its place in

@@ -3,6 +3,7 @@ import { CtlError } from "../kit/errors.ts";
 import { inSpan } from "../kit/telemetry/trace.ts";
 import { findContainer } from "./find.ts";
 import type { ContainerHost } from "./host/host.ts";
+import { shiftOf } from "./host/remap.ts";
 import { isUp } from "./lifecycle.ts";
 import { containerPaths } from "./paths.ts";
 import type { Prepared } from "./preparations.ts";
@@ -70,7 +71,12 @@ export async function prepareRow(row: Prepared, host: ContainerHost): Promise<st
   host.migration?.expect(row.id, EXPECTED_START_MS);
   await inSpan("rootfs.mount", {}, () =>
     mountRootfs(
-      { directories: rootfsDirectories(bundle), layers: row.layers, isVolatile: row.auto_remove },
+      {
+        directories: rootfsDirectories(bundle),
+        layers: row.layers,
+        isVolatile: row.auto_remove,
+        shift: shiftOf(row.spec, host.remap),
+      },
       (request) => host.thread.mountRoot(request),
     ),
   );

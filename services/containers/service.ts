@@ -47,6 +47,7 @@ import { imageDefaults, parseSpec, parseUpdate, rewish } from "./service/spec.ts
 import { statsCall } from "./service/stats.ts";
 import { attachCall, logsCall } from "./service/streams.ts";
 import { parseSize } from "./service/terminal-size.ts";
+import { userMappingFor } from "./spec/user-namespace.ts";
 import { type StartDeps, startContainer, undoStart } from "./start.ts";
 import { StatsSampler } from "./stats/sampler.ts";
 import { stopContainer } from "./stop.ts";
@@ -199,6 +200,7 @@ function viewHandlers({ db, host, node, ends }: ContainersDeps) {
       securityOptions: [
         ...(host.facts.apparmor.isEnabled ? ["name=apparmor"] : []),
         ...(host.facts.hasSeccomp ? ["name=seccomp,profile=builtin"] : []),
+        ...(host.remap === undefined ? [] : ["name=userns"]),
       ],
     }),
   } satisfies Partial<Handlers<typeof LISTING_SERVICE>>;
@@ -256,7 +258,10 @@ async function create(request: CreateContainerRequest, { db, node, host, prepara
   if (!/^[0-9a-f]{64}$/.test(id) || operation === "" || asked === undefined || image === undefined) throw incomplete();
   const wish = { ...asked, ...withDefaults(asked.logDriver, asked.logOptions, logging) };
   const imageConfig = image.config ?? ImageConfig.fromPartial({});
-  const spec = parseSpec(wish, imageConfig);
+  const parsed = parseSpec(wish, imageConfig);
+  const networks = wish.endpoints.map(({ network }) => network);
+  const userMapping = userMappingFor({ usernsMode: wish.usernsMode, networks }, parsed, host.remap?.mapping);
+  const spec = userMapping === undefined ? parsed : { ...parsed, userMapping };
   await runtimeNamed(spec.runtime ?? "", host);
   await checkOthers(spec, db);
   const { warnings } = linuxResources(spec.resources, host.limits);
@@ -284,7 +289,7 @@ async function create(request: CreateContainerRequest, { db, node, host, prepara
     },
     spec.name,
   );
-  if (request.startFollows) preparations.begin({ id, auto_remove: spec.autoRemove, layers: request.layers });
+  if (request.startFollows) preparations.begin({ id, spec, auto_remove: spec.autoRemove, layers: request.layers });
   return { id, name, warnings: [...warnings] };
 }
 

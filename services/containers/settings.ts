@@ -1,7 +1,9 @@
 import * as z from "zod";
 import type { Settings } from "../kit/config.ts";
+import { usernsRemapSettings } from "../kit/userns-remap.ts";
 
 export const containersSettings = {
+  ...usernsRemapSettings,
   runtime: { schema: z.string().default(""), help: "path of the OCI runtime; empty: crun where it works, else runc" },
   runtimes: {
     schema: z

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { BootContext } from "../kit/boot.ts";
 import { deadline } from "../kit/deadlines.ts";
+import { userMappingOf } from "../kit/userns-remap.ts";
 import { ensureBuiltIns } from "./built-in.ts";
 import type { Deps } from "./deps.ts";
 import { Dns } from "./dns/dns.ts";
@@ -39,7 +40,7 @@ export async function openHost(context: BootContext<typeof networksSettings>): P
   const { config, db, log, nodeId: node } = context;
   const starting = AbortSignal.any([context.signal, deadline(START_TIMEOUT_MS, "make the host's network ready")]);
   await using undo = new AsyncDisposableStack();
-  const thread = undo.use(await startNetworksThread(starting));
+  const thread = undo.use(await startNetworksThread({ owner: await userMappingOf(config["userns-remap"]) }, starting));
   const names = hostNames(config.instance);
   const marksDirectory = join(config.run, "networks/pools");
   const { mark } = undo.use(await takePoolMark(marksDirectory));

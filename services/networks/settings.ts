@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { Settings, Values } from "../kit/config.ts";
+import { usernsRemapSettings } from "../kit/userns-remap.ts";
 import { type AddressPool, defaultPools, uniqueLocalPool } from "./ipam/pools.ts";
 import { parseSubnet } from "./ipam/subnet.ts";
 
@@ -9,6 +10,7 @@ const poolSchema = z
   .refine(({ base, size }) => base.includes(":") || size <= 30, "an IPv4 subnet has at most 30 bits");
 
 export const networksSettings = {
+  ...usernsRemapSettings,
   "default-address-pools": {
     schema: z.array(poolSchema).default([]),
     help: "subnets that networks are cut from, as Docker's key of that name; none of a family: Docker's own, this host's ULA",

@@ -46,6 +46,7 @@ export async function acquire(
 ): Promise<Acquired> {
   const warnings = await readySources(
     mounts.filter((mount) => mount.kind === "bind"),
+    deps,
     signal,
   );
   const references = await acquireReferences(
@@ -73,10 +74,14 @@ export async function acquire(
   return { mounts: resolved, warnings };
 }
 
-async function readySources(binds: readonly BindMount[], signal: AbortSignal): Promise<string[]> {
+async function readySources(
+  binds: readonly BindMount[],
+  { newOwner }: Pick<Deps, "newOwner">,
+  signal: AbortSignal,
+): Promise<string[]> {
   const warnings: string[] = [];
   for (const bind of binds) {
-    const { isNew } = await readySource(bind, signal);
+    const { isNew } = await readySource(bind, newOwner, signal);
     if (isNew) warnings.push(`${bind.source} did not exist on the host: it is a new, empty directory now`);
   }
   return warnings;

@@ -2,6 +2,7 @@ import type { Database } from "../kit/database.ts";
 import type { Logger } from "../kit/telemetry/log.ts";
 import type { CopySyscalls } from "./copy-up/syscalls.ts";
 import type { Drivers } from "./drivers/driver.ts";
+import type { HostOwner } from "./drivers/local/directories.ts";
 
 /** The service's events and tables. */
 export const SCHEMA = "volumes";
@@ -14,4 +15,6 @@ export interface Deps {
   readonly drivers: Drivers;
   readonly calls: CopySyscalls;
   readonly log: Logger;
+  /** Whom directories that we make for containers belong to; undefined: root. */
+  readonly newOwner?: HostOwner | undefined;
 }

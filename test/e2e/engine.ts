@@ -30,6 +30,8 @@ export interface Engine {
 export interface EngineOptions extends DaemonOptions {
   /** Images of the registry: `busybox`, or one of the lab's (`nginx`, `redis`). */
   readonly images: readonly string[];
+  /** What the host needs before the daemon starts; /etc is the test run's own. */
+  readonly before?: () => Promise<void>;
   /** Kept in the daemon, so that no test waits for a pull. */
   readonly isPulled?: boolean;
 }
@@ -47,6 +49,7 @@ export function sharedEngine(options: EngineOptions): Engine {
   };
   before(async function () {
     this.timeout(120_000);
+    await options.before?.();
     const registry = owned.use(await testRegistry());
     for (const image of options.images) {
       await (image === "busybox" ? registry.pushBusybox() : registry.pushLabImage(image));

@@ -47,7 +47,7 @@ async function findUser(name: string): Promise<User | undefined> {
 function notMade(name: string, stderr: string): CtlError {
   return new CtlError("FAILED_PRECONDITION", {
     reason: "USER_NOT_MADE",
-    what: `make the system user ${name}, as which Postgres runs`,
+    what: `make the system user ${name}`,
     why: stderr.trim() || "useradd failed",
     fix: `make it by hand: useradd --system ${name}`,
   });

@@ -1,6 +1,7 @@
 import { mkdir, stat } from "node:fs/promises";
 import type { BytePath } from "../../kit/tar/entry.ts";
 import type { ContainerHost } from "../host/host.ts";
+import { shiftOf } from "../host/remap.ts";
 import { isUp } from "../lifecycle.ts";
 import { containerPaths } from "../paths.ts";
 import { beingRemoved } from "../prepare.ts";
@@ -52,13 +53,15 @@ async function overlayView(
   const { bundle } = containerPaths(host.root, row.id);
   const directories = rootfsDirectories(bundle);
   await mkdir(bundle, { recursive: true, mode: 0o711 });
-  makeRootDirectories(neededDirectories(directories, row.layers));
+  const shift = shiftOf(row.spec, host.remap);
+  makeRootDirectories(neededDirectories(directories, row.layers, shift?.root));
   return {
     kind: "overlay",
     directories: { bundle, ...directories },
     layers: row.layers,
     layersDirectory: row.layers_directory,
     upperLayer,
+    shift: shift && { usernsFd: shift.usernsFd, root: shift.root },
     isReadOnly: row.spec.readOnlyRootfs,
     mounts,
   };

@@ -34,25 +34,30 @@ export async function runJob(job: ArchiveJob, port: MessagePort): Promise<void> 
   }
 }
 
-async function perform({ task }: ArchiveJob, view: ReturnType<typeof openView>, calls: FileCalls, asker: Asker) {
+async function perform(
+  { task, userMapping }: ArchiveJob,
+  view: ReturnType<typeof openView>,
+  calls: FileCalls,
+  asker: Asker,
+) {
   switch (task.kind) {
     case "stat":
       return asker.send({ kind: "stat", stat: statPath(view, task.path, calls) });
     case "read": {
       using found = find(view, task.path, task.followLink ? "follow" : "keep", calls);
       await asker.send({ kind: "stat", stat: pathStat(view, task.path, found, calls) });
-      using packer = new Packer(view, calls);
+      using packer = new Packer(view, userMapping, calls);
       return await sendArchive(packer.archive(found, baseName(task.path)), asker);
     }
     case "export": {
       using found = find(view, "", "keep", calls);
-      using packer = new Packer(view, calls);
+      using packer = new Packer(view, userMapping, calls);
       return await sendArchive(packer.archive(found, "./"), asker);
     }
     case "write": {
       const { keepsKinds, user } = task;
       const owner = user === "" ? undefined : await resolveUser(user, [], rootFiles(descriptorPath(view.rootFd)));
-      using unpacker = new Unpacker(view, task.path, { keepsKinds, owner }, calls);
+      using unpacker = new Unpacker(view, task.path, { keepsKinds, owner, userMapping }, calls);
       return await unpack(unpacker, asker);
     }
     case "changes":

@@ -1,10 +1,14 @@
 import type { Failure } from "../../kit/linux/thread-failure.ts";
+import type { UserMapping } from "../../kit/linux/user-mapping.ts";
 import type { BytePath } from "../../kit/tar/entry.ts";
+import type { OwnerShift } from "../rootfs/overlay.ts";
 
 /** What an archive thread is asked to do, in which view of a container. All of it is copied from thread to thread. */
 export interface ArchiveJob {
   readonly view: View;
   readonly task: Task;
+  /** Of a container with a user namespace: archives have the ids inside, the host the others. */
+  readonly userMapping?: UserMapping | undefined;
 }
 
 /**
@@ -42,6 +46,8 @@ export interface OverlayView {
    * by the call itself, which nothing else may mount meanwhile; `left-out`: the image alone.
    */
   readonly upperLayer: "shown" | "written" | "left-out";
+  /** Undefined: files belong to whom the layers say. */
+  readonly shift: Pick<OwnerShift, "usernsFd" | "root"> | undefined;
   readonly isReadOnly: boolean;
   readonly mounts: readonly ViewMount[];
 }

@@ -9,6 +9,7 @@ import {
   statfsSync,
 } from "node:fs";
 import { descriptorPath, type FileCalls } from "../../kit/linux/file-calls.ts";
+import { containerId, type UserMapping } from "../../kit/linux/user-mapping.ts";
 import type { BytePath, TarEntry, TarEntryKind } from "../../kit/tar/entry.ts";
 import type { SparseSegment } from "../../kit/tar/sparse.ts";
 import { ARCHIVE_END, paddingAfter, tarHead } from "../../kit/tar/writer.ts";
@@ -44,12 +45,14 @@ interface Level {
 export class Packer implements Disposable {
   readonly #view: OpenView;
   readonly #calls: FileCalls;
+  readonly #mapping: UserMapping | undefined;
   readonly #levels: Level[] = [];
   /** Where a file with several names was written first. */
   readonly #linked = new Map<string, BytePath>();
 
-  constructor(view: OpenView, calls: FileCalls) {
+  constructor(view: OpenView, mapping: UserMapping | undefined, calls: FileCalls) {
     this.#view = view;
+    this.#mapping = mapping;
     this.#calls = calls;
   }
 
@@ -160,8 +163,7 @@ export class Packer implements Disposable {
       kind,
       linkTarget: "",
       mode: Number(stat.mode) & 0o7777,
-      uid: Number(stat.uid),
-      gid: Number(stat.gid),
+      ...ownerInside(stat, this.#mapping),
       size: 0,
       // whole seconds as Docker writes them: parts of one would double the size of every small entry
       mtimeSeconds: Number(stat.mtimeNs / 1_000_000_000n) - (stat.mtimeNs < 0n ? 1 : 0),
@@ -171,6 +173,13 @@ export class Packer implements Disposable {
       xattrs: keptXattrs(this.#calls.listXattrs(place)),
     };
   }
+}
+
+function ownerInside(stat: BigIntStats, mapping: UserMapping | undefined) {
+  const [uid, gid] = [Number(stat.uid), Number(stat.gid)];
+  return mapping === undefined
+    ? { uid, gid }
+    : { uid: containerId(mapping.uids, uid), gid: containerId(mapping.gids, gid) };
 }
 
 /** Capabilities and the user's own; what belongs to this host's file systems and security modules stays here. */

@@ -9,6 +9,7 @@ import {
   S_IFIFO,
 } from "../../kit/linux/file-calls.ts";
 import { isErrno } from "../../kit/linux/libc.ts";
+import { hostId, hostRoot, type UserMapping } from "../../kit/linux/user-mapping.ts";
 import { type BytePath, displayPath, type TarEntry } from "../../kit/tar/entry.ts";
 import type { TarSink } from "../../kit/tar/reader.ts";
 import { archiveInvalid, pathFailure, readOnlyPath, refusedPath } from "./errors.ts";
@@ -22,7 +23,14 @@ export interface UnpackOptions {
   /** A file never replaces a directory, nor the other way round. */
   readonly keepsKinds: boolean;
   /** Whom everything that is made belongs to; undefined: whom the archive says. */
-  readonly owner: { readonly uid: number; readonly gid: number } | undefined;
+  readonly owner: Owner | undefined;
+  /** Owners are ids inside of it. */
+  readonly userMapping: UserMapping | undefined;
+}
+
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
 }
 
 interface Place {
@@ -141,7 +149,7 @@ export class Unpacker implements TarSink, Disposable {
     const { file, entry } = { file: this.#file, entry: this.#entry };
     if (file === undefined || entry === undefined) return;
     if (file.end < entry.size) this.#calls.truncate(file.fd, entry.size); // ends in a hole
-    const { uid, gid } = this.#options.owner ?? entry;
+    const { uid, gid } = this.#ownerOf(entry);
     this.#calls.chown(file.fd, uid, gid);
     this.#calls.chmod(file.fd, entry.mode);
     setXattrs(entry, (name, value) => this.#calls.setXattr(file.fd, name, value));
@@ -150,9 +158,19 @@ export class Unpacker implements TarSink, Disposable {
     this.#file = undefined;
   }
 
+  /** On the host. */
+  #ownerOf(entry: TarEntry): Owner {
+    const { owner, userMapping } = this.#options;
+    const inside = owner ?? entry;
+    if (userMapping === undefined) return inside;
+    const [uid, gid] = [hostId(userMapping.uids, inside.uid), hostId(userMapping.gids, inside.gid)];
+    if (uid !== undefined && gid !== undefined) return { uid, gid };
+    throw refusedPath(entry.path, `its owner ${inside.uid}:${inside.gid} is none of the container's user namespace`);
+  }
+
   /** Owner, mode, xattrs, in this order: a chown clears setuid bits and capabilities. */
   #describe(entry: TarEntry, { fd, name }: Place): void {
-    const { uid, gid } = this.#options.owner ?? entry;
+    const { uid, gid } = this.#ownerOf(entry);
     this.#calls.chownAt(fd, name, uid, gid);
     if (entry.kind !== "symlink") chmodUnfollowed(this.#calls, { fd, name }, entry.mode);
     const place = descriptorPath(fd, name);
@@ -186,6 +204,9 @@ export class Unpacker implements TarSink, Disposable {
     try {
       const place = { fd: above, name: path.slice(slash + 1) };
       this.#calls.makeDirectory(place.fd, place.name);
+      const { userMapping } = this.#options;
+      const root = userMapping === undefined ? undefined : hostRoot(userMapping);
+      if (root !== undefined) this.#calls.chownAt(place.fd, place.name, root.uid, root.gid);
       chmodUnfollowed(this.#calls, place, NEW_DIRECTORY_MODE);
     } finally {
       this.#calls.close(above);

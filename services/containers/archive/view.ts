@@ -1,4 +1,4 @@
-import { closeSync, constants, mkdirSync, openSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { chownSync, closeSync, constants, mkdirSync, openSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { CtlError } from "../../kit/errors.ts";
 import { descriptorPath, type FileCalls } from "../../kit/linux/file-calls.ts";
@@ -7,7 +7,8 @@ import { bindMount, MountFlag } from "../../kit/linux/mount.ts";
 import { bindUnshare, NamespaceFlag } from "../../kit/linux/namespace.ts";
 import { parseProcessStat } from "../../kit/linux/process-identity.ts";
 import type { BytePath } from "../../kit/tar/entry.ts";
-import { overlayOptions } from "../rootfs/overlay.ts";
+import { type OwnerShift, overlayOptions } from "../rootfs/overlay.ts";
+import { mountShifted } from "../rootfs/shifted-layers.ts";
 import type { OverlayView, View, ViewMount } from "./jobs.ts";
 
 /** A container's file tree, held open: whatever becomes of the container meanwhile, these mounts stay until it is let go. */
@@ -101,11 +102,17 @@ function overlayView(view: OverlayView, calls: FileCalls): OpenView {
   mount({ source: "tmpfs", target: bundle, type: "tmpfs", options: "mode=700" });
   const stage = { root: join(bundle, "root"), upper: join(bundle, "upper"), work: join(bundle, "work") };
   for (const directory of Object.values(stage)) mkdirSync(directory);
+  if (view.shift !== undefined) chownSync(stage.upper, view.shift.root.uid, view.shift.root.gid);
   if (view.upperLayer === "written" && isMounted) {
     mount({ source: open.merged, target: stage.root, flags: MountFlag.bind });
   } else {
     const isWritten = view.upperLayer === "written";
-    const layers = view.upperLayer === "shown" ? [...view.layers, open.upper] : [...view.layers];
+    using shifted =
+      view.shift === undefined || view.layers.length === 0
+        ? undefined
+        : mountShifted(view.layers, view.shift.usernsFd, join(bundle, "layers"));
+    const below = shifted?.paths ?? view.layers;
+    const layers = view.upperLayer === "shown" ? [...below, open.upper] : [...below];
     if (layers.length === 0) layers.push(stage.root); // an image without layers
     const directories = {
       upper: isWritten ? open.upper : stage.upper,
@@ -121,7 +128,7 @@ function overlayView(view: OverlayView, calls: FileCalls): OpenView {
   }
   const upperFd = openSync(open.upper, DIRECTORY);
   const root = { ...held([openSync(stage.root, DIRECTORY), upperFd]), upperFd };
-  for (const one of mounts) mountInside(one, root.rootFd, calls, mount);
+  for (const one of mounts) mountInside(one, root.rootFd, { calls, mount, owner: view.shift?.root });
   if (view.isReadOnly) mount({ source: "none", target: stage.root, flags: READ_ONLY });
   return root;
 }
@@ -133,13 +140,16 @@ function enterDirectory(path: string): void {
   if (chdir(path) !== 0) throw new SyscallError("chdir", lastErrno(), path);
 }
 
-function mountInside(
-  { source, target, isReadOnly }: ViewMount,
-  rootFd: number,
-  calls: FileCalls,
-  mount: ReturnType<typeof bindMount>,
-): void {
-  const fd = mountPoint(rootFd, target, statSync(source).isDirectory(), calls);
+interface Hands {
+  readonly calls: FileCalls;
+  readonly mount: ReturnType<typeof bindMount>;
+  /** Of mount points that are missing; undefined: root. */
+  readonly owner: OwnerShift["root"] | undefined;
+}
+
+function mountInside({ source, target, isReadOnly }: ViewMount, rootFd: number, hands: Hands): void {
+  const { calls, mount } = hands;
+  const fd = mountPoint(rootFd, target, statSync(source).isDirectory(), hands);
   try {
     mount({ source, target: descriptorPath(fd), flags: MountFlag.bind | MountFlag.recursive });
   } finally {
@@ -155,14 +165,15 @@ function mountInside(
 }
 
 /** As the runtime makes it at a start: directories that are missing, and a file for a file. */
-function mountPoint(rootFd: number, target: BytePath, isDirectory: boolean, calls: FileCalls): number {
+function mountPoint(rootFd: number, target: BytePath, isDirectory: boolean, hands: Hands): number {
+  const { calls, owner } = hands;
   try {
     return calls.openInRoot(rootFd, target, "follow");
   } catch (error) {
     if (!isErrno(error, "ENOENT")) throw error;
   }
   const parent = dirname(target);
-  const parentFd = parent === "." ? calls.openInRoot(rootFd, "", "keep") : mountPoint(rootFd, parent, true, calls);
+  const parentFd = parent === "." ? calls.openInRoot(rootFd, "", "keep") : mountPoint(rootFd, parent, true, hands);
   try {
     const name = target.slice(target.lastIndexOf("/") + 1);
     if (isDirectory) {
@@ -171,6 +182,7 @@ function mountPoint(rootFd: number, target: BytePath, isDirectory: boolean, call
     } else {
       calls.close(calls.createFile(parentFd, name));
     }
+    if (owner !== undefined) calls.chownAt(parentFd, name, owner.uid, owner.gid);
   } finally {
     calls.close(parentFd);
   }

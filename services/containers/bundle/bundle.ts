@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { hostRoot } from "../../kit/linux/user-mapping.ts";
 import { type ConfigRequest, containerConfig, hostFilePaths, hostnameOf } from "./config.ts";
 import type { HostFacts } from "./host-facts.ts";
 import { type HostsLine, hostnameFile, hostsFile, resolvConfFile } from "./host-files.ts";
@@ -35,6 +36,8 @@ export async function writeBundle(request: BundleRequest, facts: HostFacts, writ
   const paths = hostFilePaths(bundlePath);
   const hostname = hostnameOf(request);
   const extraHosts = spec.extraHosts.map((one) => one.replace(/(?<=[:=])host-gateway$/, request.hostGateway));
+  // as in Docker, the container's root may change those that it sees
+  const owner = spec.userMapping === undefined ? {} : { owner: hostRoot(spec.userMapping) };
   const hosts = hostsFile({
     ...{ hostname, domainname: spec.domainname, addresses: request.addresses, extraHosts },
     links: request.others.links,
@@ -44,9 +47,9 @@ export async function writeBundle(request: BundleRequest, facts: HostFacts, writ
     stale: RUN_FILES,
     files: [
       { path: join(bundlePath, "config.json"), text: configText(config), mode: 0o600 },
-      { path: paths.hostname, text: hostnameFile(hostname), mode: 0o644 },
-      { path: paths.resolvConf, text: resolvConfFile(spec.dns, request.resolvConf), mode: 0o644 },
-      { path: paths.hosts, text: hosts, mode: 0o644 },
+      { path: paths.hostname, text: hostnameFile(hostname), mode: 0o644, ...owner },
+      { path: paths.resolvConf, text: resolvConfFile(spec.dns, request.resolvConf), mode: 0o644, ...owner },
+      { path: paths.hosts, text: hosts, mode: 0o644, ...owner },
     ],
   });
   return config;

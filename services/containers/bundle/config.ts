@@ -50,6 +50,8 @@ export interface ConfigRequest {
   readonly others: { readonly joined: ReadonlyMap<string, JoinedContainer> };
   /** Where its /dev/shm is on the host, if it is shareable. */
   readonly shmPath: string;
+  /** The user namespace that its network namespace belongs to; undefined: the host's. */
+  readonly usernsPath: string | undefined;
   readonly cdiDirectories: readonly string[];
   /** Host path of the program for `--init`. */
   readonly initPath: string;
@@ -80,10 +82,12 @@ export async function containerConfig(request: ConfigRequest, facts: HostFacts):
     },
     linux: {
       namespaces: namespaces.namespaces,
+      ...mappingsOf(request),
       resources: { ...request.resources, devices: devices.rules },
       cgroupsPath: request.cgroupsPath,
       sysctl: sysctlsOf(spec.sysctls, {
         hasOwnNetwork: request.netnsPath !== undefined,
+        hasOwnUsers: spec.userMapping !== undefined,
         hasOwnIpc: namespaces.ipc !== "host" && namespaces.ipc !== "joined",
         domainname: spec.domainname,
       }),
@@ -95,6 +99,11 @@ export async function containerConfig(request: ConfigRequest, facts: HostFacts):
   };
   const cdi = [...cdiNamesOf(spec.deviceRequests ?? []), ...(spec.cdiDevices ?? [])];
   return cdi.length === 0 ? config : injectDevices(config, await findCdiDevices(cdi, request.cdiDirectories));
+}
+
+/** The runtimes want the mapping of a namespace that is there already, too: they say by it whom mounts belong to. */
+function mappingsOf({ spec: { userMapping } }: ConfigRequest) {
+  return userMapping === undefined ? {} : { uidMappings: userMapping.uids, gidMappings: userMapping.gids };
 }
 
 /** For whoever ends containers while no daemon is there: deploy/systemd/keeper.sh, at shutdown. A number, and seconds. */
@@ -180,6 +189,7 @@ async function mountFacts(request: ConfigRequest, { namespaces: { ipc }, securit
   const joined = others.joined.get(spec.namespaces.ipc.slice("container:".length));
   return {
     privileged: spec.privileged,
+    hostQueues: spec.userMapping === undefined ? ("mounted" as const) : await boundQueues(),
     hostFiles: hostFilePaths(bundlePath),
     ipc,
     sharedShmPath: ipc === "shareable" ? shmPath : joined?.shmPath,
@@ -190,6 +200,13 @@ async function mountFacts(request: ConfigRequest, { namespaces: { ipc }, securit
     readOnlyRootfs: spec.readOnlyRootfs,
     initPath: spec.init ? initPath : undefined,
   };
+}
+
+async function boundQueues(): Promise<"bound" | "missing"> {
+  return access("/dev/mqueue").then(
+    () => "bound",
+    () => "missing",
+  );
 }
 
 async function filesAmong(mounts: readonly ContainerMount[]): Promise<Set<string>> {

@@ -16,6 +16,8 @@ const OPPOSITES = new Map([
 
 export interface MountFacts {
   readonly privileged: boolean;
+  /** How message queues of the host's IPC namespace come in: from a user namespace they cannot be mounted anew. */
+  readonly hostQueues: "mounted" | "bound" | "missing";
   /** Files of the bundle that the container sees under their usual names. */
   readonly hostFiles: { readonly hosts: string; readonly hostname: string; readonly resolvConf: string };
   readonly ipc: IpcKind;
@@ -73,7 +75,9 @@ function ipcMounts(facts: MountFacts, quiet: readonly string[]): OciMount[] {
     }
     case "host":
       return [
-        own, // a new mount of it shows the namespace of who mounts: here the host's
+        // a new mount of it shows the namespace of who mounts: here the host's
+        ...(facts.hostQueues === "mounted" ? [own] : []),
+        ...(facts.hostQueues === "bound" ? [mount("/dev/mqueue", "bind", "/dev/mqueue", ["rbind", ...quiet])] : []),
         mount("/dev/shm", "bind", "/dev/shm", ["rbind", ...quiet]),
       ];
     case "shareable":

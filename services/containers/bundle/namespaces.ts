@@ -5,6 +5,8 @@ import type { OciNamespace } from "./oci-config.ts";
 export interface NamespaceFacts {
   /** Undefined: the host's (`--network host`). */
   readonly netnsPath: string | undefined;
+  /** Undefined: the host's. */
+  readonly usernsPath: string | undefined;
   readonly isCgroupV2: boolean;
   /** Other containers by the names of `container:NAME`. */
   readonly joined: ReadonlyMap<string, JoinedContainer>;
@@ -36,6 +38,7 @@ export function namespacesOf(modes: NamespaceModes, facts: NamespaceFacts): Name
   const uts = parseMode("uts", modes.uts, facts);
   const cgroup = parseMode("cgroup", modes.cgroup || (facts.isCgroupV2 ? "private" : "host"), facts);
   const namespaces: OciNamespace[] = [{ type: "mount" }];
+  if (facts.usernsPath !== undefined) namespaces.push({ type: "user", path: facts.usernsPath });
   if (facts.netnsPath !== undefined) namespaces.push({ type: "network", path: facts.netnsPath });
   for (const one of [ipc, pid, uts, cgroup]) namespaces.push(...one.namespace);
   return {

@@ -1,4 +1,5 @@
 import type { TerminalSize } from "../../kit/linux/pty.ts";
+import type { IdRange } from "../../kit/linux/user-mapping.ts";
 
 /**
  * The part of the OCI runtime specification (1.0.2, config.md and config-linux.md) that we write; crun 1.8 and runc 1.1
@@ -70,6 +71,8 @@ export interface OciMount {
 
 export interface OciLinux {
   readonly namespaces: readonly OciNamespace[];
+  readonly uidMappings?: readonly IdRange[];
+  readonly gidMappings?: readonly IdRange[];
   readonly resources: OciResources;
   readonly cgroupsPath: string;
   readonly sysctl?: Readonly<Record<string, string>>;

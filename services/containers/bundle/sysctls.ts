@@ -13,13 +13,13 @@ const IPC = new Set([
 ]);
 
 /** Docker's: any user may ping and bind low ports, in a network namespace where that endangers nobody else. */
-const OWN_NETWORK_DEFAULTS = {
-  "net.ipv4.ip_unprivileged_port_start": "0",
-  "net.ipv4.ping_group_range": "0 2147483647",
-} as const;
+const LOW_PORTS = { "net.ipv4.ip_unprivileged_port_start": "0" } as const;
+const PING = { "net.ipv4.ping_group_range": "0 2147483647" } as const;
 
 export interface SysctlFacts {
   readonly hasOwnNetwork: boolean;
+  /** It has a user namespace: groups that it lacks cannot be named in it, and the network has let all ping already. */
+  readonly hasOwnUsers: boolean;
   readonly hasOwnIpc: boolean;
   readonly domainname: string;
 }
@@ -28,7 +28,8 @@ export interface SysctlFacts {
 export function sysctlsOf(asked: Readonly<Record<string, string>>, facts: SysctlFacts): Record<string, string> {
   for (const name of Object.keys(asked)) check(name, facts);
   return {
-    ...(facts.hasOwnNetwork ? OWN_NETWORK_DEFAULTS : {}),
+    ...(facts.hasOwnNetwork ? LOW_PORTS : {}),
+    ...(facts.hasOwnNetwork && !facts.hasOwnUsers ? PING : {}),
     ...(facts.domainname === "" ? {} : { "kernel.domainname": facts.domainname }),
     ...asked,
   };

@@ -4,6 +4,7 @@ import { asCtlError, isCtlError } from "../../kit/errors.ts";
 import { recordEvent } from "../../kit/outbox.ts";
 import { attribute } from "../../kit/telemetry/attributes.ts";
 import { containerEvent } from "../events.ts";
+import { shiftOf } from "../host/remap.ts";
 import { isShipped } from "../logs/drivers/driver.ts";
 import { containerPaths } from "../paths.ts";
 import { mountRootfs, rootfsDirectories } from "../rootfs/overlay.ts";
@@ -112,7 +113,7 @@ export class Restarts {
   async #startAgain(row: ContainerRow, given: Given, signal: AbortSignal): Promise<void> {
     const { db, host, exits } = this.#deps;
     const directories = rootfsDirectories(containerPaths(host.root, row.id).bundle);
-    const overlay = { directories, layers: row.layers, isVolatile: false };
+    const overlay = { directories, layers: row.layers, isVolatile: false, shift: shiftOf(row.spec, host.remap) };
     await mountRootfs(overlay, (request) => host.thread.mountRoot(request));
     const run = await nextRunNumber(row.id, row.run, host, signal);
     using _ = exits.starting(row.id, run);

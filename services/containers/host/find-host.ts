@@ -17,6 +17,7 @@ import type { OciRuntime } from "../runtime/oci-runtime.ts";
 import { probeRuntime, type RuntimeCandidate, USUAL_RUNTIMES } from "../runtime/probe.ts";
 import { Programs } from "../runtime/programs.ts";
 import type { ContainerHost } from "./host.ts";
+import { openRemap } from "./remap.ts";
 
 export interface HostSettings {
   readonly root: string;
@@ -29,6 +30,8 @@ export interface HostSettings {
   /** Paths of further runtimes by name. */
   readonly runtimes: Readonly<Record<string, { readonly path: string }>>;
   readonly cdiDirectories: readonly string[];
+  /** Empty: none. */
+  readonly usernsRemap: string;
   /** A cgroup that systemd gave us; empty: one named after the instance at the top. */
   readonly cgroupParent: string;
 }
@@ -68,6 +71,8 @@ export async function findHost(settings: HostSettings, signal: AbortSignal): Pro
     signal,
   );
   const limits = await readLimitFacts(layout);
+  const remap = await openRemap(settings, (request) => thread.mountRoot(request));
+  if (remap !== undefined) undo.use(remap);
   const migration = await WarmMigration.open(layout);
   if (migration !== undefined) undo.use(migration);
   const conmonVersion = await versionOf(conmonPath, signal);
@@ -92,6 +97,7 @@ export async function findHost(settings: HostSettings, signal: AbortSignal): Pro
       openat2: bindOpenat2(),
       removeTree: bindRemoveTree(),
       migration,
+      remap,
       bootId,
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

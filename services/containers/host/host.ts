@@ -9,6 +9,7 @@ import type { CgroupParent } from "../cgroups/placement.ts";
 import type { ContainerThread } from "../runtime/host-thread.ts";
 import type { OciRuntime } from "../runtime/oci-runtime.ts";
 import type { Programs } from "../runtime/programs.ts";
+import type { UserRemap } from "./remap.ts";
 
 /** What running containers on this host takes: found out or made once, at the service's start. */
 export interface ContainerHost {
@@ -33,6 +34,8 @@ export interface ContainerHost {
   readonly openat2: Openat2;
   readonly removeTree: RemoveTree;
   readonly migration: WarmMigration | undefined;
+  /** Undefined: containers have the host's users. */
+  readonly remap: UserRemap | undefined;
   /** Of this boot: a process is (pid, start time, epoch). */
   readonly bootId: string;
 }

@@ -1,6 +1,7 @@
-import { mkdirSync, rmSync, statSync } from "node:fs";
+import { chownSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { MountRequest } from "../../kit/linux/mount.ts";
+import { mountShifted } from "./shifted-layers.ts";
 
 /** A root as the thread that mounts it makes it, with the directories that it needs, in one call. */
 export interface RootMount {
@@ -8,11 +9,23 @@ export interface RootMount {
   /** The mark that a volatile mount leaves which did not end well, and for which the next one is refused. */
   readonly volatileMark: string;
   readonly mount: MountRequest;
+  /** The layers with their owners shifted, in place of those that `mount` names. */
+  readonly shift?: ShiftedRoot;
+}
+
+export interface ShiftedRoot {
+  readonly layers: readonly string[];
+  readonly usernsFd: number;
+  readonly place: string;
+  /** Of the overlay, without its lower directories. */
+  readonly options: string;
 }
 
 export interface NewDirectory {
   readonly path: string;
   readonly mode: number;
+  /** Whom it belongs to until somebody has given it to another; undefined: root. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
 }
 
 /**
@@ -22,12 +35,25 @@ export interface NewDirectory {
 export function mountRoot(request: RootMount, mount: (request: MountRequest) => void): void {
   if (isOtherDevice(request.mount.target)) return;
   makeRootDirectories(request);
-  mount(request.mount);
+  if (request.shift === undefined) mount(request.mount);
+  else mountAbove(request.shift, request.mount, mount);
+}
+
+function mountAbove(
+  { layers, usernsFd, place, options }: ShiftedRoot,
+  root: MountRequest,
+  mount: (request: MountRequest) => void,
+): void {
+  using shifted = mountShifted(layers, usernsFd, place);
+  mount({ ...root, options: `lowerdir=${shifted.paths.toReversed().join(":")},${options}` });
 }
 
 /** What a mount of the root needs to be there. Idempotent. */
-export function makeRootDirectories({ directories, volatileMark }: Omit<RootMount, "mount">): void {
-  for (const { path, mode } of directories) mkdirSync(path, { recursive: true, mode });
+export function makeRootDirectories({ directories, volatileMark }: Omit<RootMount, "mount" | "shift">): void {
+  for (const { path, mode, owner } of directories) {
+    mkdirSync(path, { recursive: true, mode });
+    if (owner !== undefined && statSync(path).uid === 0) chownSync(path, owner.uid, owner.gid);
+  }
   rmSync(volatileMark, { recursive: true, force: true });
 }
 

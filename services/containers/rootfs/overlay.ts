@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { CtlError } from "../../kit/errors.ts";
 import { isErrno, syscallFailure } from "../../kit/linux/libc.ts";
 import { bindUnmount, UnmountFlag } from "../../kit/linux/mount.ts";
-import type { RootMount } from "./mount-root.ts";
+import type { RootMount, ShiftedRoot } from "./mount-root.ts";
 
 /** mount(2) copies at most one page of options, the closing zero among it. */
 const MOST_OPTION_BYTES = 4095;
@@ -32,6 +32,18 @@ export interface OverlayRequest {
   readonly layers: readonly string[];
   /** Never wait for the disk: for a container that does not outlive a power cut anyway (`--rm`). */
   readonly isVolatile: boolean;
+  /** Undefined: files belong to whom the layers say. */
+  readonly shift?: OwnerShift | undefined;
+}
+
+/** Of a container with a user namespace. */
+export interface OwnerShift {
+  /** Of a user namespace with the container's mapping, open in this process. */
+  readonly usernsFd: number;
+  /** A directory of this process's own, where the layers are while an overlay is mounted. */
+  readonly place: string;
+  /** The host's ids of the container's root. */
+  readonly root: { readonly uid: number; readonly gid: number };
 }
 
 /** By the thread whose cwd the layers are relative to. */
@@ -42,11 +54,13 @@ export type MountFromLayers = (request: RootMount) => Promise<void>;
  * Throws FAILED_PRECONDITION ROOTFS_TOO_MANY_LAYERS, ROOTFS_LAYER_MISSING; INTERNAL SYSCALL_REFUSED.
  */
 export async function mountRootfs(request: OverlayRequest, mountRoot: MountFromLayers): Promise<void> {
-  const { directories, layers } = request;
+  const { directories, layers, shift } = request;
   const options = overlayOptions(request);
   const mount = { source: "overlay", target: directories.merged, type: "overlay", options };
+  // an empty lower directory shows nothing whose owner could be wrong
+  const shifted = shift === undefined || layers.length === 0 ? {} : { shift: shiftedRoot(request, shift) };
   try {
-    await mountRoot({ ...neededDirectories(directories, layers), mount });
+    await mountRoot({ ...neededDirectories(directories, layers, shift?.root), mount, ...shifted });
   } catch (error) {
     if (isErrno(error, "ENOENT")) throw layerMissing(request, error);
     throw syscallFailure(error, `mount the root file system of a container at ${directories.merged}`);
@@ -56,9 +70,7 @@ export async function mountRootfs(request: OverlayRequest, mountRoot: MountFromL
 /** Overlay's options, see the kernel's Documentation/filesystems/overlayfs.rst. */
 export function overlayOptions({ directories, layers, isVolatile }: OverlayRequest): string {
   const lower = layers.length === 0 ? emptyLower(directories.work) : layers.toReversed().join(":");
-  const options = [`lowerdir=${lower}`, `upperdir=${directories.upper}`, `workdir=${directories.work}`, "index=off"];
-  if (isVolatile) options.push("volatile");
-  const text = options.join(",");
+  const text = `lowerdir=${lower},${upperOptions({ directories, isVolatile }).options}`;
   if (Buffer.byteLength(text) <= MOST_OPTION_BYTES) return text;
   throw new CtlError("FAILED_PRECONDITION", {
     reason: "ROOTFS_TOO_MANY_LAYERS",
@@ -66,6 +78,15 @@ export function overlayOptions({ directories, layers, isVolatile }: OverlayReque
     why: `the names of its ${layers.length} layers take ${Buffer.byteLength(text)} bytes, the kernel reads ${MOST_OPTION_BYTES}`,
     fix: "use an image with fewer layers",
   });
+}
+
+function shiftedRoot(request: OverlayRequest, { usernsFd, place }: OwnerShift): ShiftedRoot {
+  return { layers: request.layers, usernsFd, place, ...upperOptions(request) };
+}
+
+function upperOptions({ directories, isVolatile }: Pick<OverlayRequest, "directories" | "isVolatile">) {
+  const options = [`upperdir=${directories.upper}`, `workdir=${directories.work}`, "index=off"];
+  return { options: [...options, ...(isVolatile ? ["volatile"] : [])].join(",") };
 }
 
 /**
@@ -97,11 +118,13 @@ export async function isMounted(path: string): Promise<boolean> {
 export function neededDirectories(
   { upper, work, merged }: RootfsDirectories,
   layers: readonly string[],
-): Omit<RootMount, "mount"> {
+  owner?: OwnerShift["root"],
+): Omit<RootMount, "mount" | "shift"> {
   return {
     directories: [
       { path: dirname(merged), mode: 0o711 },
-      { path: upper, mode: 0o755 },
+      // its top is the root directory that the container sees
+      { path: upper, mode: 0o755, ...(owner === undefined ? {} : { owner }) },
       { path: work, mode: 0o700 },
       { path: merged, mode: 0o700 },
       ...(layers.length === 0 ? [{ path: emptyLower(work), mode: 0o755 }] : []),

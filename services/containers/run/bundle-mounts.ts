@@ -6,6 +6,7 @@ import { CtlError } from "../../kit/errors.ts";
 import { isErrno } from "../../kit/linux/libc.ts";
 import { bindMount, bindUnmount, MountFlag, UnmountFlag } from "../../kit/linux/mount.ts";
 import { type Openat2, OpenFlag, Resolve } from "../../kit/linux/openat2.ts";
+import { hostRoot, type UserMapping } from "../../kit/linux/user-mapping.ts";
 import type { ContainerPaths } from "../paths.ts";
 import type { ContainerMount, ContainerSpec } from "../spec/spec.ts";
 import type { Given } from "./given.ts";
@@ -30,11 +31,11 @@ export function shmPath(bundlePath: string): string {
  */
 export async function bundleMounts(
   { bundle }: Pick<ContainerPaths, "bundle">,
-  { namespaces, shmSizeBytes }: Pick<ContainerSpec, "namespaces" | "shmSizeBytes">,
+  { namespaces, shmSizeBytes, userMapping }: Pick<ContainerSpec, "namespaces" | "shmSizeBytes" | "userMapping">,
   given: Pick<Given, "mounts">,
   openat2: Openat2,
 ): Promise<ContainerMount[]> {
-  if (namespaces.ipc === "shareable") await mountShm(bundle, shmSizeBytes || DEFAULT_SHM_BYTES);
+  if (namespaces.ipc === "shareable") await mountShm(bundle, shmSizeBytes || DEFAULT_SHM_BYTES, userMapping);
   const mounts: ContainerMount[] = [];
   for (const [index, { mount }] of given.mounts.entries()) {
     const isPart = mount.kind === "volume" && mount.subpath !== undefined;
@@ -58,11 +59,13 @@ async function unmountAll(target: string): Promise<void> {
   while (await unmount(target, UnmountFlag.lazy));
 }
 
-async function mountShm(bundle: string, sizeBytes: number): Promise<void> {
+async function mountShm(bundle: string, sizeBytes: number, mapping: UserMapping | undefined): Promise<void> {
   const target = shmPath(bundle);
   await mkdir(target, { recursive: true, mode: 0o711 });
   if (await isMounted(target, directoryOf(bundle))) return;
-  const options = `mode=1777,size=${sizeBytes}`;
+  const root = mapping === undefined ? undefined : hostRoot(mapping);
+  const owner = root === undefined ? "" : `,uid=${root.uid},gid=${root.gid}`;
+  const options = `mode=1777,size=${sizeBytes}${owner}`;
   const flags = MountFlag.noSuid | MountFlag.noDev | MountFlag.noExec;
   bindMount()({ source: "shm", target, type: "tmpfs", flags, options });
 }

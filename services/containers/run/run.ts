@@ -1,7 +1,9 @@
-import { existsSync } from "node:fs";
+import { existsSync, fstatSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { CtlError } from "../../kit/errors.ts";
+import { Descriptor } from "../../kit/linux/descriptor.ts";
 import { readProcessStat } from "../../kit/linux/process-identity.ts";
+import { openOwner } from "../../kit/linux/user-namespace.ts";
 import { attribute } from "../../kit/telemetry/attributes.ts";
 import { inSpan } from "../../kit/telemetry/trace.ts";
 import { writeBundle } from "../bundle/bundle.ts";
@@ -9,6 +11,7 @@ import type { OciConfig } from "../bundle/oci-config.ts";
 import { linuxResources } from "../cgroups/limits.ts";
 import { containerCgroups, enterMonitorCgroup } from "../cgroups/placement.ts";
 import type { ContainerHost } from "../host/host.ts";
+import { remapChanged } from "../host/remap.ts";
 import { containerPaths } from "../paths.ts";
 import { checkProgram } from "../program/check.ts";
 import { runtimeNamed } from "../runtime/choose.ts";
@@ -46,7 +49,9 @@ export interface StartedRun {
 export async function startRun(wish: RunWish, host: ContainerHost, signal: AbortSignal): Promise<StartedRun> {
   const name = runtimeId(wish.id, wish.run);
   host.migration?.expect(wish.id, EXPECTED_START_MS);
-  await inSpan("bundle.write", {}, async () => checkProgram(await prepareBundle(wish, host), host.openat2));
+  using userns = openUserns(wish);
+  const usernsPath = userns === undefined ? undefined : `/proc/${process.pid}/fd/${userns.fd}`;
+  await inSpan("bundle.write", {}, async () => checkProgram(await prepareBundle(wish, usernsPath, host), host.openat2));
   const runtime = await runtimeNamed(wish.spec.runtime ?? "", host);
   if (wish.given.mounts.some(({ mount }) => mount.kind !== "tmpfs")) await host.thread.seeHostMounts();
   try {
@@ -86,7 +91,23 @@ export async function nextRunNumber(
   }
 }
 
-async function prepareBundle({ id, spec, image, given, others }: RunWish, host: ContainerHost): Promise<OciConfig> {
+/**
+ * The user namespace that the container's network namespace was made in: it joins that one, held open until the runtime has.
+ * One that belongs to the host is of a daemon with another setting. Throws FAILED_PRECONDITION USERNS_REMAP_CHANGED.
+ */
+function openUserns({ spec, given: { netnsPath } }: RunWish): Descriptor | undefined {
+  if (spec.userMapping === undefined) return undefined;
+  const owner = new Descriptor(openOwner(netnsPath));
+  if (fstatSync(owner.fd).ino !== statSync("/proc/self/ns/user").ino) return owner;
+  owner[Symbol.dispose]();
+  throw remapChanged(spec.name, "its network namespace was made by a service without it");
+}
+
+async function prepareBundle(
+  { id, spec, image, given, others }: RunWish,
+  usernsPath: string | undefined,
+  host: ContainerHost,
+): Promise<OciConfig> {
   const paths = containerPaths(host.root, id);
   const { resources } = linuxResources(spec.resources, host.limits);
   const terminalSize = spec.tty ? await takeKeptSize(paths.bundle) : undefined;
@@ -104,6 +125,7 @@ async function prepareBundle({ id, spec, image, given, others }: RunWish, host: 
       netnsPath: given.netnsPath === "" ? undefined : given.netnsPath,
       mounts: await bundleMounts(paths, spec, given, host.openat2),
       shmPath: shmPath(paths.bundle),
+      usernsPath,
       others,
       initPath: host.initPath,
       cdiDirectories: host.cdiDirectories,

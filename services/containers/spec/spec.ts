@@ -1,4 +1,5 @@
 import type { TerminalSize } from "../../kit/linux/pty.ts";
+import type { UserMapping } from "../../kit/linux/user-mapping.ts";
 import type { RestartPolicy } from "../exits/restart-policy.ts";
 import type { Healthcheck, OnUnhealthy } from "../health/check.ts";
 import type { LogConfig } from "../logs/drivers/driver.ts";
@@ -79,6 +80,8 @@ export interface ContainerSpec {
   readonly onUnhealthy?: OnUnhealthy;
   /** Undefined for one made before there was a choice: the default. */
   readonly logging?: LogConfig;
+  /** Its user namespace, for life: what it writes belongs to these ids. Undefined: the host's. */
+  readonly userMapping?: UserMapping;
 }
 
 /** What an image says that a container may leave unsaid. */

@@ -1,6 +1,8 @@
 import { closeSync, openSync, unlinkSync, writeFileSync } from "node:fs";
 import { lastErrno, loadLibc, SyscallError } from "../../kit/linux/libc.ts";
 import { ThreadBroken } from "../../kit/linux/thread-program.ts";
+import type { UserMapping } from "../../kit/linux/user-mapping.ts";
+import { besideUserNamespace } from "../../kit/linux/user-namespace.ts";
 
 const CLONE_NEWNET = 0x40000000;
 const MS_BIND = 0x1000;
@@ -19,8 +21,11 @@ export class Namespaces implements Disposable {
   readonly #mount: (source: string, target: string, type: null, flags: number, data: null) => number;
   readonly #umount: (target: string, flags: number) => number;
   readonly #home: number;
+  readonly #owner: UserMapping | undefined;
 
-  constructor() {
+  /** `owner`: new namespaces belong to user namespaces of that mapping, one each; undefined: to the host's own. */
+  constructor(owner?: UserMapping) {
+    this.#owner = owner;
     const libc = loadLibc();
     this.#unshare = libc.func("int unshare(int)");
     this.#setns = libc.func("int setns(int, int)");
@@ -36,6 +41,7 @@ export class Namespaces implements Disposable {
   make<T>(path: string, work: (netnsFd: number) => T): T {
     writeFileSync(path, "", { flag: "wx", mode: 0o400 });
     try {
+      if (this.#owner !== undefined) return this.#makeOwned(path, this.#owner, work);
       return this.#away(
         () => check(this.#unshare(CLONE_NEWNET), "unshare", "a network namespace"),
         () => {
@@ -47,6 +53,17 @@ export class Namespaces implements Disposable {
       this.remove(path);
       throw error;
     }
+  }
+
+  /**
+   * The kernel asks for whatever is done to a network namespace what the caller may do in the user namespace that it was
+   * made in: only so the container's root may set its sysctls and mount its /sys. It lives as long as this one.
+   */
+  #makeOwned<T>(path: string, owner: UserMapping, work: (netnsFd: number) => T): T {
+    besideUserNamespace(owner, { withNetwork: true }, (pid) => {
+      check(this.#mount(`/proc/${pid}/ns/net`, path, null, MS_BIND, null), "mount", `a network namespace at ${path}`);
+    });
+    return this.enter(path, work);
   }
 
   /** Runs `work` inside the namespace at `path`, with its open file. 30 µs beside the work. */

@@ -1,3 +1,4 @@
+import { workerData } from "node:worker_threads";
 import { serveThread } from "../../kit/linux/thread-program.ts";
 import { linkOperations } from "../drivers/link-operations.ts";
 import { conntrackOperations } from "../netlink/conntrack.ts";
@@ -7,14 +8,15 @@ import { LowDescriptor } from "../nftables/low-descriptor.ts";
 import { Namespaces } from "../sandbox/namespaces.ts";
 import { sandboxOperations } from "../sandbox/operations.ts";
 import { traceOperations } from "../trace/operations.ts";
+import type { NetworksThreadData } from "./start.ts";
 
 export type HostOperations = ReturnType<typeof hostOperations>;
 
 /** All that this thread does. It starts in the host's network namespace, where its sockets and its nft context stay. */
-function hostOperations() {
+function hostOperations({ owner }: NetworksThreadData) {
   const calls = bindNetlinkCalls();
   const host = new NetlinkSocket(calls);
-  const namespaces = new Namespaces();
+  const namespaces = new Namespaces(owner);
   const nft = new NftContext();
   const low = new LowDescriptor();
   return {
@@ -30,4 +32,4 @@ function hostOperations() {
   };
 }
 
-serveThread(hostOperations());
+serveThread(hostOperations(workerData as NetworksThreadData));

@@ -1,4 +1,5 @@
 import { HostThread } from "../../kit/linux/thread.ts";
+import type { UserMapping } from "../../kit/linux/user-mapping.ts";
 import type { HostOperations } from "./program.ts";
 
 /**
@@ -7,8 +8,14 @@ import type { HostOperations } from "./program.ts";
  */
 export type NetworksThread = HostThread<HostOperations>;
 
+/** What the thread is given at its start. */
+export interface NetworksThreadData {
+  /** Whose the sandboxes are; undefined: the host's own user namespace's. */
+  readonly owner: UserMapping | undefined;
+}
+
 /** Starts it in this process's network namespace; about 30 ms. Dispose it last: what it made on the host stays. */
-export function startNetworksThread(signal: AbortSignal): Promise<NetworksThread> {
+export function startNetworksThread(data: NetworksThreadData, signal: AbortSignal): Promise<NetworksThread> {
   const program = new URL("./program.ts", import.meta.url);
-  return HostThread.start<HostOperations>({ program, name: "ctl-networks-host", lastCall: "close" }, signal);
+  return HostThread.start<HostOperations>({ program, name: "ctl-networks-host", lastCall: "close", data }, signal);
 }

@@ -1,6 +1,7 @@
-import { mkdir, stat } from "node:fs/promises";
+import { chown, mkdir, stat } from "node:fs/promises";
 import { raceSignal, within } from "../../kit/deadlines.ts";
 import { CtlError } from "../../kit/errors.ts";
+import type { HostOwner } from "../drivers/local/directories.ts";
 import { errnoOf, hasErrno } from "../errno.ts";
 import type { BindMount } from "./mount.ts";
 
@@ -16,7 +17,11 @@ export interface ReadySource {
  * Makes sure that there is something to bind. Idempotent; never undone: what is put there meanwhile is its owner's.
  * Throws INVALID_ARGUMENT BIND_SOURCE_MISSING, BIND_SOURCE_REFUSED.
  */
-export async function readySource(mount: BindMount, signal: AbortSignal): Promise<ReadySource> {
+export async function readySource(
+  mount: BindMount,
+  newOwner: HostOwner | undefined,
+  signal: AbortSignal,
+): Promise<ReadySource> {
   const what = `mount ${mount.source} of the host at ${mount.target}`;
   const patience = within(signal, HOST_TIMEOUT_MS, `look at ${mount.source}`);
   try {
@@ -27,7 +32,10 @@ export async function readySource(mount: BindMount, signal: AbortSignal): Promis
     if (!mount.createSource) throw sourceMissing(mount.source, what);
   }
   try {
-    await raceSignal(mkdir(mount.source, { recursive: true, mode: 0o755 }), patience, what);
+    const made = await raceSignal(mkdir(mount.source, { recursive: true, mode: 0o755 }), patience, what);
+    if (made !== undefined && newOwner !== undefined) {
+      await raceSignal(chown(mount.source, newOwner.uid, newOwner.gid), patience, what);
+    }
     return { isNew: true };
   } catch (error) {
     throw sourceRefused(error, what);

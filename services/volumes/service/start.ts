@@ -1,5 +1,7 @@
 import type { BootContext, RunningService } from "../../kit/boot.ts";
 import type { Settings } from "../../kit/config.ts";
+import { hostRoot } from "../../kit/linux/user-mapping.ts";
+import { userMappingOf, usernsRemapSettings } from "../../kit/userns-remap.ts";
 import { createCopySyscalls } from "../copy-up/syscalls.ts";
 import type { Deps } from "../deps.ts";
 import { DEFAULT_DRIVER } from "../drivers/driver.ts";
@@ -8,20 +10,21 @@ import { createLocalDriver } from "../drivers/local.ts";
 import { volumesService } from "../service.ts";
 import { keepUp } from "../upkeep.ts";
 
-/** None beside the kit's. */
-export const volumesSettings = {} as const satisfies Settings;
+export const volumesSettings = { ...usernsRemapSettings } as const satisfies Settings;
 
 /** The service's surface and its background work, which ends with the context's signal. */
 export async function startVolumes(
   context: BootContext<typeof volumesSettings>,
 ): Promise<RunningService<typeof volumesSettings>> {
-  const directories = volumeDirectories(context.config.root);
+  const mapping = await userMappingOf(context.config["userns-remap"]);
+  const directories = volumeDirectories(context.config.root, mapping && hostRoot(mapping));
   await makeTopDirectories(directories);
   const deps: Deps = {
     db: context.db,
     node: context.nodeId,
     drivers: new Map([[DEFAULT_DRIVER, createLocalDriver(directories)]]),
     calls: createCopySyscalls(),
+    newOwner: directories.newOwner,
     log: context.log,
   };
   const upkeep = keepUp(deps, directories, context.signal);

@@ -11,7 +11,8 @@ export function disagreement(seen: Seen, { exitCode, stdout, stderr }: Answer): 
     seen.exitCode === exitCode && matches(seen.stdout, stdout) && (stderr === undefined || stderr.test(seen.stderr));
   if (isSo) return undefined;
   // with a process killed meanwhile it may have failed, but it says so, and never gives a part for the whole
-  if (seen.isDisturbed && seen.exitCode !== 0 && seen.exitCode !== exitCode && seen.stderr !== "") return undefined;
+  const isFailure = seen.exitCode !== 0 && (seen.exitCode !== exitCode || stderr !== undefined);
+  if (seen.isDisturbed && isFailure && seen.stderr !== "") return undefined;
   return `${said}, expected exit ${exitCode} ${stdout === undefined ? "" : excerpt(String(stdout))}`;
 }
 

@@ -56,7 +56,7 @@ export async function testHost(): Promise<TestHost> {
   await refuseRealHost();
   await using undo = new AsyncDisposableStack();
   const directory = undo.use(await temporaryDirectory("host"));
-  const thread = undo.use(await startNetworksThread(deadline(10_000, "start the host thread")));
+  const thread = undo.use(await startNetworksThread({ owner: undefined }, deadline(10_000, "start the host thread")));
   const names = hostNames(`${testRun().name}-${randomBytes(2).toString("hex")}`);
   const deps = { thread, names, netnsDirectory: join(directory.path, "netns") };
   const ruleset = new Ruleset(thread, names.table, new UserRules(join(directory.path, "user-rules")));

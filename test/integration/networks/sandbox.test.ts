@@ -70,7 +70,7 @@ describe("a sandbox", () => {
   it("goes on working when the process that made it is gone, is found again, and can be removed by what is listed", async () => {
     await using host = await testHost();
     const network = await host.network(SUBNET);
-    await using other = await startNetworksThread(deadline(5_000, "start another thread"));
+    await using other = await startNetworksThread({ owner: undefined }, deadline(5_000, "start another thread"));
     const sandbox = await makeSandbox(
       { ...host, thread: other },
       { networkId: "n", bridge: network.bridge, hasIpv6: false },
@@ -121,7 +121,7 @@ describe("the host thread", () => {
 
   it("leaves no file open when it is disposed, and then says that it has ended", async () => {
     const openFiles = async () => (await readdir("/proc/self/fd")).length;
-    const start = () => startNetworksThread(deadline(5_000, "start the thread"));
+    const start = () => startNetworksThread({ owner: undefined }, deadline(5_000, "start the thread"));
     await (await start())[Symbol.asyncDispose]();
     const before = await openFiles();
     const thread = await start();

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename } from "node:fs/promises";
+import { chown, mkdir, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { CtlError } from "../../../kit/errors.ts";
 import { errnoOf, hasErrno } from "../../errno.ts";
@@ -12,13 +12,20 @@ import type { DriverVolume } from "../driver.ts";
 export interface VolumeDirectories {
   readonly top: string;
   readonly trash: string;
+  /** Whom new volumes belong to: the root of containers, where these have user namespaces. Undefined: root. */
+  readonly newOwner?: HostOwner | undefined;
+}
+
+export interface HostOwner {
+  readonly uid: number;
+  readonly gid: number;
 }
 
 const DATA = "_data";
 
-export function volumeDirectories(root: string): VolumeDirectories {
+export function volumeDirectories(root: string, newOwner?: HostOwner): VolumeDirectories {
   const top = join(root, "volumes");
-  return { top, trash: join(top, ".trash") };
+  return { top, trash: join(top, ".trash"), newOwner };
 }
 
 export function directoryOf(directories: VolumeDirectories, volume: { readonly name: string }): string {
@@ -55,6 +62,8 @@ export async function ensureDirectory(
     // a container's user passes through, and reads the names in the volume: Docker's modes
     await mkdir(directoryOf(directories, volume), { mode: 0o701 }).catch(unlessThere);
     await mkdir(dataOf(directories, volume), { mode: 0o755 }).catch(unlessThere);
+    const { newOwner } = directories;
+    if (newOwner !== undefined) await chown(dataOf(directories, volume), newOwner.uid, newOwner.gid);
     return "made";
   } catch (error) {
     throw directoryRefused(dataOf(directories, volume), error);

@@ -123,6 +123,7 @@ export async function startContainer(
       ...{ id, spec, bundlePath, resources, mounts: wish.mounts ?? [] },
       image: { entrypoint: [], command: [], env: [], workingDir: "", user: "", stopSignal: "", ...wish.image },
       rootfsPath: directories.merged,
+      usernsPath: undefined,
       cgroupsPath: cgroups.payload,
       isCgroupV2: rooms.layout.mode === "v2",
       netnsPath: rooms.netnsPath,

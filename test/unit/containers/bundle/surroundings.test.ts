@@ -6,7 +6,14 @@ import { sysctlsOf } from "../../../../services/containers/bundle/sysctls.ts";
 import type { ContainerMount } from "../../../../services/containers/spec/spec.ts";
 
 const FACTS: MountFacts = {
-  ...{ privileged: false, ipc: "private", sharedShmPath: undefined, shmSizeBytes: 0, readOnlyRootfs: false },
+  ...{
+    privileged: false,
+    hostQueues: "mounted",
+    ipc: "private",
+    sharedShmPath: undefined,
+    shmSizeBytes: 0,
+    readOnlyRootfs: false,
+  },
   ...{ hasWritableCgroups: false, hasRecursiveReadOnly: true, files: new Set(["/file"]) },
   ...{ hostFiles: { hosts: "/b/hosts", hostname: "/b/hostname", resolvConf: "/b/resolv.conf" }, initPath: undefined },
 };
@@ -63,6 +70,7 @@ describe("mounts", () => {
 
 describe("namespaces", () => {
   const facts = {
+    usernsPath: undefined,
     netnsPath: "/run/netns/x",
     isCgroupV2: true,
     joined: new Map([
@@ -98,10 +106,13 @@ describe("namespaces", () => {
 });
 
 describe("sysctls", () => {
-  const facts = { hasOwnNetwork: true, hasOwnIpc: true, domainname: "" };
+  const facts = { hasOwnNetwork: true, hasOwnUsers: false, hasOwnIpc: true, domainname: "" };
 
   it("are those that end at the container's own namespaces", () => {
     expect(sysctlsOf({ "net.core.somaxconn": "9" }, facts)).to.deep.include({ "net.core.somaxconn": "9" });
+    expect(sysctlsOf({}, facts)).to.have.keys("net.ipv4.ip_unprivileged_port_start", "net.ipv4.ping_group_range");
+    // no group but its own can be named in a user namespace
+    expect(sysctlsOf({}, { ...facts, hasOwnUsers: true })).to.have.keys("net.ipv4.ip_unprivileged_port_start");
     const refused =
       (name: string, more = {}) =>
       () =>
