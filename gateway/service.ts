@@ -15,6 +15,7 @@ import { startKind } from "./operations/start.ts";
 import { removeState, startState } from "./operations/states.ts";
 import { info } from "./system/info.ts";
 import { version } from "./system/version.ts";
+import { updatePorts } from "./update-ports.ts";
 
 /** The gRPC surface: what crosses services, and the daemon as a whole. */
 export function gatewayHandlers(deps: GatewayDeps): Handlers<typeof GatewayService> {
@@ -45,6 +46,7 @@ export function gatewayHandlers(deps: GatewayDeps): Handlers<typeof GatewayServi
     },
     connectContainer: (request, { signal }) => connectContainer(request, deps, signal),
     disconnectContainer: (request, { signal }) => disconnectContainer(request, deps, signal),
+    updatePorts: (request, { signal }) => updatePorts(request, clients, signal),
     pruneContainers: (request, { signal }) => pruneContainers(request, deps, signal),
     events: async function* ({ since, until, filters, cursor }, { signal }) {
       parseEventFilters(filters); // before services are asked, which would be asked again where one refuses

@@ -23,6 +23,7 @@ import { containerPaths } from "./paths.ts";
 import { pauseContainer, unpauseContainer } from "./pause.ts";
 import type { Preparations } from "./preparations.ts";
 import { prepareContainer } from "./prepare.ts";
+import { recordPorts } from "./record-ports.ts";
 import type { Removals, RemoveDeps } from "./remove.ts";
 import { rename } from "./rename.ts";
 import { restartContainer } from "./restart.ts";
@@ -135,6 +136,7 @@ function lifecycleHandlers(deps: ContainersDeps) {
       await changeNetworks(request.ref, networksChange(request), deps, signal);
       return {};
     },
+    recordPorts: async ({ ref, ports }) => ({ id: await recordPorts(db, ref, ports) }),
     renameContainer: async ({ ref, name }) => ({ id: await rename(db, ref, name) }),
     pauseContainer: async ({ ref }, { signal }) => {
       const id = await pauseContainer(db, host, ref, signal);

@@ -1,7 +1,7 @@
 import type { Db } from "../kit/database.ts";
 import { recordEvent } from "../kit/outbox.ts";
 import { SCHEMA } from "./deps.ts";
-import type { Endpoint } from "./holding.ts";
+import type { Endpoint, Port } from "./holding.ts";
 import type { NetworkFacts } from "./network.ts";
 
 /** Docker's events of networks, with its attributes. */
@@ -23,6 +23,19 @@ export async function recordEndpointEvents(
   for (const { network } of endpoints) {
     const attributes = { container: holder, ...factsOf(network) };
     await recordEvent(tx, SCHEMA, { type: "network", action, subject: network.id, attributes });
+  }
+}
+
+/** One for each port that leads to a container from now on, or no longer. */
+export async function recordPortEvents(
+  tx: Db,
+  action: "publish" | "unpublish",
+  holder: string,
+  ports: readonly Port[],
+): Promise<void> {
+  for (const { hostIp, hostPort, containerPort, protocol } of ports) {
+    const attributes = { hostIp, hostPort: String(hostPort), containerPort: String(containerPort), protocol };
+    await recordEvent(tx, SCHEMA, { type: "container", action, subject: holder, attributes });
   }
 }
 

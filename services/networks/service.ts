@@ -7,6 +7,7 @@ import { type Handlers, implement } from "../kit/grpc/handlers.ts";
 import { parsePage } from "../kit/grpc/page.ts";
 import type { EventFeed } from "../kit/watch.ts";
 import { acquire } from "./acquire.ts";
+import { changePorts } from "./change-ports.ts";
 import { connect, undoConnect } from "./connections/connect.ts";
 import { disconnect } from "./connections/disconnect.ts";
 import { createNetwork } from "./create.ts";
@@ -25,7 +26,14 @@ import { checkDriver, parseNetworkName, parseOptions } from "./requests/network-
 import { parseTrace } from "./requests/trace-request.ts";
 import { parseAddresses } from "./requests/wanted-pool.ts";
 import { listRules } from "./rules.ts";
-import { acquiredMessage, connectedMessage, holderFrom, leftMessage, networkMessage } from "./service/messages.ts";
+import {
+  acquiredMessage,
+  connectedMessage,
+  holderFrom,
+  leftMessage,
+  networkMessage,
+  portMessage,
+} from "./service/messages.ts";
 import { rulesMessage, traceMessage } from "./service/rules-messages.ts";
 import type { networksSettings } from "./settings.ts";
 import { trace } from "./trace/trace.ts";
@@ -115,6 +123,11 @@ function handlers(deps: Deps, feed: EventFeed): Handlers<typeof NetworksService>
     renameHolder: async ({ holder, name }, { signal }) => {
       await renameHolder(named(holder), name, deps, signal);
       return {};
+    },
+    changePorts: async ({ holder, add, remove }, { signal }) => {
+      const wish = { holder: named(holder), add: parsePorts(add), remove: parsePorts(remove) };
+      const { ports } = await changePorts(wish, deps, signal);
+      return { ports: ports.map(portMessage), warnings: add.length === 0 ? [] : deps.firewall.warnings() };
     },
     release: async ({ holder }, { signal }) => {
       await release(named(holder), deps, signal);

@@ -204,6 +204,14 @@ export async function recordStart(db: Db, start: StartRecord): Promise<boolean> 
   return rowCount === 1;
 }
 
+/** In place of the ports that its last start gave. */
+export async function recordPublishedPorts(db: Db, id: string, ports: Given["ports"]): Promise<void> {
+  await db.query("update containers set given = jsonb_set(given::jsonb, '{ports}', $2::jsonb) where id = $1", [
+    id,
+    JSON.stringify(ports),
+  ]);
+}
+
 /** What it was given before its first start; what a start gave stays. */
 export async function recordFirstMounts(db: Db, id: string, given: Given): Promise<void> {
   await db.query("update containers set given = $2 where id = $1 and run = 0", [id, JSON.stringify(given)]);

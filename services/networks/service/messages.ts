@@ -99,6 +99,6 @@ function gatewayOf(network: NetworkFacts, address: string): string {
   return address === "" || network.isInternal ? "" : (poolWith(network, address)?.gateway ?? "");
 }
 
-function portMessage({ containerPort, protocol, hostIp, hostPort }: Port): PublishedPort {
+export function portMessage({ containerPort, protocol, hostIp, hostPort }: Port): PublishedPort {
   return PublishedPort.fromPartial({ containerPort, protocol, hostIp, hostPort });
 }

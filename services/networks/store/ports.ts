@@ -7,11 +7,11 @@ const HOSTS: Readonly<Record<string, string>> = { "": "0.0.0.0/0", "::": "::/0" 
 export const HOST_IP = "case p.host when '0.0.0.0/0' then '' else host(p.host) end";
 
 /** Violates published_ports_free when somebody has one of them. */
-export async function insertPorts(db: Db, node: string, ports: readonly Port[]): Promise<void> {
+export async function insertPorts(db: Db, node: string, ports: readonly Port[], first = 0): Promise<void> {
   if (ports.length === 0) return;
   const rows = ports.map((port, position) => ({
     ...port,
-    position,
+    position: first + position,
     host: HOSTS[port.hostIp] ?? port.hostIp,
   }));
   await db.query(
@@ -23,6 +23,27 @@ export async function insertPorts(db: Db, node: string, ports: readonly Port[]):
       order by p."hostPort", p.protocol`, // in one order, as above
     [node, JSON.stringify(rows)],
   );
+}
+
+/** Takes ports back, by what each leads from. */
+export async function deletePorts(db: Db, node: string, ports: readonly Port[]): Promise<void> {
+  const rows = ports.map((port) => ({ ...port, host: HOSTS[port.hostIp] ?? port.hostIp }));
+  await db.query(
+    `delete from published_ports d
+      using jsonb_to_recordset($2::jsonb) as p ("endpointId" text, protocol text, host inet, "hostPort" integer)
+      where d.node = $1 and d.endpoint_id = p."endpointId" and d.protocol = p.protocol and d.host = p.host
+        and d.host_port = p."hostPort"`,
+    [node, JSON.stringify(rows)],
+  );
+}
+
+/** Behind which position a holder's next ports come. */
+export async function nextPosition(db: Db, endpointId: string): Promise<number> {
+  const { rows } = await db.query<{ next: number }>(
+    "select coalesce(max(position) + 1, 0)::int as next from published_ports where endpoint_id = $1",
+    [endpointId],
+  );
+  return rows[0]?.next ?? 0;
 }
 
 /** Who has one of these ports, and which. */
