@@ -2,6 +2,7 @@ import { SpanKind } from "@opentelemetry/api";
 import pg from "pg";
 import { CtlError } from "./errors.ts";
 import { SharedSession } from "./shared-session.ts";
+import { StatementNames } from "./statement-names.ts";
 import { attribute } from "./telemetry/attributes.ts";
 import { inSpan } from "./telemetry/trace.ts";
 import { type Run, Transaction } from "./transaction.ts";
@@ -40,7 +41,7 @@ export class Database implements Db, AsyncDisposable {
   readonly #pool: pg.Pool;
   /** For a program of ours that connects by itself; holds a password where the server wants one. */
   readonly url: string;
-  readonly #statementNames = new Map<string, string>();
+  readonly #statementNames = new StatementNames();
   /** For what must last: LISTEN and session advisory locks. */
   readonly shared: SharedSession = new SharedSession(() => this.session());
 
@@ -105,7 +106,8 @@ export class Database implements Db, AsyncDisposable {
     };
     return inSpan("db.query", { kind: SpanKind.CLIENT, attributes }, async () => {
       try {
-        const config = values.length === 0 ? { text } : { name: this.#nameOf(text), text, values: [...values] };
+        const config =
+          values.length === 0 ? { text } : { name: this.#statementNames.of(text), text, values: [...values] };
         const result = await target.query(config);
         return { rows: result.rows as R[], rowCount: result.rowCount ?? 0 };
       } catch (error) {
@@ -113,15 +115,6 @@ export class Database implements Db, AsyncDisposable {
       }
     });
   };
-
-  /** Named statements are parsed and planned once per connection; our statements are constants, so the map is bounded. */
-  #nameOf(text: string): string {
-    const known = this.#statementNames.get(text);
-    if (known !== undefined) return known;
-    const name = `s${this.#statementNames.size}`;
-    this.#statementNames.set(text, name);
-    return name;
-  }
 }
 
 function connectionOptions(url: string, schema: string): pg.ClientConfig {

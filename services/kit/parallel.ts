@@ -9,6 +9,8 @@ export async function inParallel<T, R>(
   signal: AbortSignal,
   limit: number = Number.POSITIVE_INFINITY,
 ): Promise<R[]> {
+  const [only] = items;
+  if (items.length === 1) return [await work(only as T, signal, 0)]; // there is no other to abort, and most steps are alone
   const losers = new AbortController();
   const linked = AbortSignal.any([signal, losers.signal]);
   const results = new Array<R>(items.length);

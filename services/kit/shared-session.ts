@@ -2,6 +2,7 @@ import type pg from "pg";
 import type { Db, Result } from "./database.ts";
 import { sleep } from "./deadlines.ts";
 import { CtlError } from "./errors.ts";
+import { StatementNames } from "./statement-names.ts";
 
 const RECONNECT_MS = 200;
 const LOCK_RETRY_MS = 300;
@@ -27,6 +28,7 @@ export class SharedSession implements Db, AsyncDisposable {
   readonly #connect: () => Promise<pg.Client>;
   readonly #listeners = new Map<string, Set<() => void>>();
   readonly #stopped = new AbortController();
+  readonly #statementNames = new StatementNames();
   #connection: Connection | undefined;
   #connecting: Promise<Connection> | undefined;
 
@@ -37,7 +39,8 @@ export class SharedSession implements Db, AsyncDisposable {
   /** For what asks every second whether there is something to do: the pool's connections can end meanwhile. No spans. */
   async query<R>(text: string, values: readonly unknown[] = []): Promise<Result<R>> {
     const connection = await this.#open();
-    const result = await this.#inTurn(connection, (client) => client.query(text, [...values]));
+    const config = { name: this.#statementNames.of(text), text, values: [...values] };
+    const result = await this.#inTurn(connection, (client) => client.query(config));
     return { rows: result.rows as R[], rowCount: result.rowCount ?? 0 };
   }
 

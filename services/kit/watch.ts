@@ -1,5 +1,5 @@
 import type { Database } from "./database.ts";
-import { abortError, sleep } from "./deadlines.ts";
+import { abortError } from "./deadlines.ts";
 import { CtlError } from "./errors.ts";
 import type { EventConditions } from "./event-filters.ts";
 import {
@@ -113,10 +113,15 @@ function laterOf(one: EventPosition, other: EventPosition): EventPosition {
 }
 
 async function pause(woken: Promise<void>, ms: number, signal: AbortSignal): Promise<void> {
-  const timer = new AbortController();
-  const ends = AbortSignal.any([signal, timer.signal]);
-  await Promise.race([woken, sleep(ms, ends).catch(() => {})]);
-  timer.abort();
+  if (signal.aborted) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const over = () => resolve();
+  const timer = setTimeout(over, ms);
+  signal.addEventListener("abort", over, { once: true });
+  void woken.then(over);
+  await promise;
+  clearTimeout(timer);
+  signal.removeEventListener("abort", over);
 }
 
 export function cursorOf(position: EventPosition): string {

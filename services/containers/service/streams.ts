@@ -80,7 +80,7 @@ export async function* attachCall(
   using client = deps.foreground.begin(row);
   const ends = new AbortController();
   const over = new AbortController();
-  void ended.then(() => over.abort());
+  void ended.then(() => over.abort(RUN_OVER));
   const linked = AbortSignal.any([signal, ends.signal]);
   const told = awaitedLater(recordAttach(row, first.value, deps.db));
   const output = attachment.output(linked);
@@ -107,7 +107,7 @@ export async function* attachCall(
     // what has left here may still be lost on its way, so one that could not come back for it says when it has it
     if (client !== undefined && (await Promise.race([left, sleep(GOODBYE_MS, signal)])) === "left") client.hasLeft();
   } finally {
-    ends.abort();
+    ends.abort(RUN_OVER);
     await Promise.allSettled([next, input, told]);
     await output.return(undefined); // what waits at a frame would keep the log open
   }
@@ -120,6 +120,8 @@ async function recordAttach(row: ContainerRow, open: AttachOpen, db: Database): 
 }
 
 const GOODBYE_MS = 2_000;
+/** A reason of our own: for an abort without one the platform makes an exception with its stack each time. */
+const RUN_OVER = "the attachment is over";
 
 function attachWish(open: AttachOpen): AttachWish {
   const { logs, position, awaitStart, afterRun, size } = open;

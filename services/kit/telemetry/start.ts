@@ -1,3 +1,5 @@
+import { beginRecording } from "./trace.ts";
+
 /** Telemetry of one process. Release it last: it sends what is still held. */
 export interface Telemetry extends AsyncDisposable {
   readonly isExporting: boolean;
@@ -35,6 +37,7 @@ export async function startTelemetry(settings: TelemetrySettings): Promise<Telem
     instrumentations: [],
   });
   sdk.start();
+  beginRecording();
   return { isExporting: true, [Symbol.asyncDispose]: () => sdk.shutdown().catch(() => {}) };
 }
 

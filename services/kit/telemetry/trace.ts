@@ -1,8 +1,27 @@
-import { type Attributes, context, propagation, type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import {
+  type Attributes,
+  context,
+  INVALID_SPAN_CONTEXT,
+  propagation,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from "@opentelemetry/api";
 import { CtlError } from "../errors.ts";
 import { attribute } from "./attributes.ts";
 
 const TRACER = "ctl";
+/** What work gets that nobody records. */
+const NO_SPAN = trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
+
+/** The API's global tracer is this process's, and so is whether anybody has given it one. */
+let isRecording = false;
+
+/** From now on spans are made: call it when the SDK has started. */
+export function beginRecording(): void {
+  isRecording = true;
+}
 
 export interface SpanOptions {
   readonly kind?: SpanKind;
@@ -11,9 +30,11 @@ export interface SpanOptions {
 
 /**
  * Runs `work` inside a span called `noun.verb`; a thrown error is recorded on it and thrown on.
- * With nothing configured this costs a function call (the API's no-op tracer).
+ * With nothing configured this costs a function call: the API's no-op tracer still makes a span and a context each time,
+ * of which a run has a hundred.
  */
 export function inSpan<T>(name: string, options: SpanOptions, work: (span: Span) => Promise<T>): Promise<T> {
+  if (!isRecording) return unrecorded(work);
   const settings = { kind: options.kind ?? SpanKind.INTERNAL, attributes: options.attributes ?? {} };
   return trace.getTracer(TRACER).startActiveSpan(name, settings, async (span) => {
     try {
@@ -25,6 +46,11 @@ export function inSpan<T>(name: string, options: SpanOptions, work: (span: Span)
       span.end();
     }
   });
+}
+
+/** Also what throws at once is a rejection. */
+async function unrecorded<T>(work: (span: Span) => Promise<T>): Promise<T> {
+  return work(NO_SPAN);
 }
 
 /** A span for work that ends elsewhere than where it began (a stream). End it exactly once, with the error if there is one. */
@@ -59,17 +85,17 @@ export function recordError(span: Span, error: unknown): void {
 /** The active trace as W3C headers (`traceparent`, `tracestate`); empty when nothing is recorded. */
 export function traceHeaders(): Record<string, string> {
   const carrier: Record<string, string> = {};
-  propagation.inject(context.active(), carrier);
+  if (isRecording) propagation.inject(context.active(), carrier);
   return carrier;
 }
 
 /** Runs `work` as a part of the trace that the headers name. */
 export function continueTrace<T>(headers: Record<string, string>, work: () => T): T {
-  return context.with(propagation.extract(context.active(), headers), work);
+  return isRecording ? context.with(propagation.extract(context.active(), headers), work) : work();
 }
 
 /** For log lines: ids of the active span, or nothing. */
 export function activeTraceIds(): { trace_id?: string; span_id?: string } {
-  const span = trace.getActiveSpan()?.spanContext();
+  const span = isRecording ? trace.getActiveSpan()?.spanContext() : undefined;
   return span === undefined ? {} : { trace_id: span.traceId, span_id: span.spanId };
 }
