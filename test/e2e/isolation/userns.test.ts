@@ -172,4 +172,30 @@ describe("user namespaces (userns-remap)", () => {
     const map = await engine.ok("exec", "box", "cat", "/proc/self/uid_map");
     expect(map).to.match(/^\s+0\s+300000\s+65536$/);
   });
+
+  it("are as the daemon says when it starts: refused with the reason, and no other ones for a container's files", async function () {
+    this.timeout(120_000);
+    await engine.ok("create", "--name", "box", "busybox", "true");
+    await engine.daemon.stop();
+    const configFile = join(engine.daemon.directory, "ctl.yaml");
+    const config = await readFile(configFile, "utf8");
+    try {
+      await writeFile(configFile, config.replace(USER, "ctl-nobody-there"));
+      const refused = engine.daemon.start().catch(() => {}); // it looks for a daemon that serves: the next one
+      const isSaid = async () => (await readFile(engine.daemon.log, "utf8")).includes("no user ctl-nobody-there");
+      await eventually(isSaid, 30_000);
+      await writeFile(configFile, config.replace(USER, "default"));
+      await engine.daemon.start();
+      await refused;
+      expect(await engine.ok("run", "--rm", "busybox", "cat", "/proc/self/uid_map")).to.match(
+        /^\s+0\s+365536\s+65536$/,
+      );
+      expect(await engine.fails(1, "start", "box")).to.match(/userns-remap.*\n.*create it anew/);
+      await engine.daemon.stop();
+    } finally {
+      await writeFile(configFile, config);
+      await engine.daemon.start();
+    }
+    await engine.ok("start", "box");
+  });
 });
