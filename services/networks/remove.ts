@@ -1,9 +1,10 @@
+import { deadline } from "../kit/deadlines.ts";
 import { CtlError, isCtlError } from "../kit/errors.ts";
 import type { Deps } from "./deps.ts";
+import { bridgeRulesOf } from "./drivers/bridge.ts";
 import { recordNetworkEvent } from "./events.ts";
 import { findNetwork } from "./find.ts";
 import { driverNetwork, type Network, networkNotFound } from "./network.ts";
-import { rebuildTable } from "./reconcile.ts";
 import { type AttachedEndpoint, endpointsOn } from "./store/endpoints.ts";
 import { deleteNetwork, lockNetwork } from "./store/networks.ts";
 
@@ -26,6 +27,8 @@ export async function remove({ ref, force }: RemoveRequest, deps: Deps): Promise
   });
   if (found === undefined) return "";
   if (found.isBuiltIn) throw builtIn(found);
+  // each keeps a connection while the kernel takes its bridge down: twenty at once left none for anybody else
+  using _ = await deps.turns.take(REMOVALS, deadline(TURN_MS, `${what} behind others`));
   await deps.db.transaction(async (tx) => {
     const network = await lockNetwork(tx, found.id);
     if (network === undefined) throw networkNotFound(ref, what);
@@ -37,9 +40,12 @@ export async function remove({ ref, force }: RemoveRequest, deps: Deps): Promise
   });
   deps.known.forget(found.id);
   // one who wrote the whole table while our transaction was open has written this network's rules again
-  if (found.driver === "bridge") await rebuildTable(deps);
+  if (found.driver === "bridge") await deps.ruleset.removeBridge(bridgeRulesOf(driverNetwork(found)));
   return found.id;
 }
+
+const REMOVALS = "networks that are removed";
+const TURN_MS = 120_000;
 
 function networkInUse({ name }: Network, endpoints: readonly AttachedEndpoint[]): CtlError {
   const names = endpoints.map(({ holder, holderName }) => (holderName === "" ? holder.slice(0, 12) : holderName));
