@@ -25,6 +25,7 @@ describe("the outbox", () => {
     const recorded = Promise.withResolvers<void>();
     const early = db.transaction(async (tx) => {
       await recordEvent(tx, "kit", change("early"));
+      await tx.query("select 1"); // what was enqueued before it has been done
       recorded.resolve();
       await gate.promise;
     });
