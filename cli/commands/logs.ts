@@ -38,7 +38,7 @@ export const logs = command({
       ...(until === undefined ? {} : { until }),
       ...(tail === undefined ? {} : { tail }),
     };
-    // who shows no times needs no lines: a gigabyte of them takes a fifth of the work as the bytes that they are
+    // who shows no times needs no lines, each of which would be a message to make and to read
     const asFrames = !timestamps && !details;
     let position: OutputPosition | undefined;
     const place = new LogPlace();

@@ -81,7 +81,7 @@ export class RecordParser {
     return { stream, timeNs, isLineEnd, data: line.subarray(contentStart, contentEnd), end: this.position };
   }
 
-  /** Byte by byte: a regular expression on each of ten million lines was a third of the time that reading them took. */
+  /** Byte by byte: with a regular expression for each time a record took 1.5 µs to parse, without one 0.5 (2 busy cores). */
   #time(line: Buffer, timeEnd: number): bigint | undefined {
     if (line[SECOND_BYTES] !== DOT) return undefined;
     let at = SECOND_BYTES + 1;

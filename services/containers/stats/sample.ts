@@ -29,7 +29,7 @@ interface RunUsage {
 
 export type SampledHost = Pick<ContainerHost, "layout" | "cgroupParent">;
 
-/** What a container uses now; 0.2 ms. */
+/** What a container uses now. */
 export function sample(row: StatsRow, host: SampledHost): Sample {
   const { id, name, run } = row;
   if (!isUp(row.state)) return { id, name, usage: undefined };

@@ -6,8 +6,8 @@ import { parseV1, V1_FILES, type V1Texts } from "./v1.ts";
 import { parseV2, V2_FILES, type V2Texts } from "./v2.ts";
 
 /**
- * Reads a container's cgroup; undefined once that is gone. 0.15 ms: read without leaving the thread, because the pool's
- * five trips for each small file cost ten times what the file does (2 cores).
+ * Reads a container's cgroup; undefined once that is gone. Without leaving the thread: a promise's read of a small file
+ * is several trips to the pool.
  */
 export function readCgroupUsage(layout: CgroupLayout, path: string): CgroupUsage | undefined {
   if (!existsSync(directoriesOf(layout, path)[0] ?? "")) return undefined;
