@@ -69,11 +69,5 @@ const FIELDS = "name=…,alias=…,ip=…,ip6=…,mac-address=…,gw-priority=�
 
 function networkName(name: string, given: string): string {
   if (name === "") throw invalid("NETWORK_INVALID", given, "network name must be specified");
-  if (!name.startsWith("container:")) return name === "default" ? "bridge" : name;
-  throw invalid(
-    "NETWORK_INVALID",
-    given,
-    "sharing another container's network is not available yet",
-    "use a network of both",
-  );
+  return name === "default" ? "bridge" : name;
 }

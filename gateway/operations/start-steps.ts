@@ -12,6 +12,7 @@ import { CtlError, isCtlError } from "../../services/kit/errors.ts";
 import { inParallel } from "../../services/kit/parallel.ts";
 import type { Clients } from "../clients.ts";
 import type { OperationState, Step } from "./operation.ts";
+import { refuseNetworkConflicts, sharesNetwork } from "./shared-network.ts";
 import { checkSources, mountsFrom } from "./volumes-from.ts";
 
 export type PullChoice = "missing" | "always" | "never";
@@ -88,6 +89,7 @@ export const createContainer: Step<StartState> = {
   do: async (state, signal) => {
     const { clients, operation, subject, image, layers = [], layersDirectory = "" } = state;
     const startFollows = isPreparedByCreate(state);
+    refuseNetworkConflicts(specOf(state));
     await checkSources(state, specOf(state).volumesFrom, signal);
     const created = await clients.containers.createContainer(
       { id: subject, operation, spec: specOf(state), image, layers: [...layers], layersDirectory, startFollows },
@@ -138,6 +140,7 @@ export const acquireNetworks: Step<StartState> = {
   do: async (state, signal) => {
     const { clients, operation, subject } = state;
     const spec = specOf(state);
+    if (sharesNetwork(spec)) return;
     const acquired = await clients.networks.acquire(
       {
         holder: { holder: subject, operation },

@@ -226,7 +226,7 @@ function answer(
   const warnings = [
     ...(warning === undefined ? [] : [warning]),
     ...(request.ports.length > 0 && holding.ports.length === 0 ? [portsIgnored(holding)] : []),
-    ...(holding.ports.some(({ hostIp }) => !hostIp.startsWith("127.")) ? firewall.warnings() : []),
+    ...(holding.ports.some(({ hostIp }) => !hostIp.startsWith("127.") && hostIp !== "::1") ? firewall.warnings() : []),
   ];
   return { holding, resolvConf: text, warnings };
 }

@@ -7,6 +7,7 @@ import type { AddressPool } from "./ipam/pools.ts";
 import type { KnownNetworks } from "./known-networks.ts";
 import type { DriverName } from "./network.ts";
 import type { Ruleset } from "./nftables/ruleset.ts";
+import type { Forwarders } from "./ports/forwarders.ts";
 import type { HostPorts } from "./ports/host-ports.ts";
 import type { SandboxRemovals } from "./sandbox/removals.ts";
 import type { SandboxDeps } from "./sandbox/sandbox.ts";
@@ -30,6 +31,8 @@ export interface Deps extends SandboxDeps {
   readonly removals: SandboxRemovals;
   /** The host's ports that this process holds. */
   readonly hostPorts: HostPorts;
+  /** What carries to containers what the kernel does not translate. */
+  readonly forwarders: Forwarders;
   readonly turns: Turns;
   readonly known: KnownNetworks;
   readonly firewall: Firewall;

@@ -2,6 +2,7 @@ import type { DriverNetwork } from "./drivers/driver.ts";
 import { FAMILIES, type Family, familyOf } from "./ipam/address.ts";
 import { type DriverName, driverNetwork, hasFamily, type NetworkFacts } from "./network.ts";
 import type { PortProtocol, PortRule } from "./nftables/ports.ts";
+import { type ForwardRule, forwardRule } from "./ports/forward-rules.ts";
 import { ALL_IPV6, type HostPort } from "./ports/host-ports.ts";
 import type { Sysctls } from "./sandbox/sysctls.ts";
 
@@ -69,6 +70,15 @@ export function portRules({ endpoints, ports }: Pick<Holding, "endpoints" | "por
     // the kernel translates nothing for ::1 (ports/forwarders.ts)
     if (address === "" || hostIp === "::1") return [];
     return [{ hostIp: hostIp === ALL_IPV6 ? "" : hostIp, protocol, hostPort, address, containerPort }];
+  });
+}
+
+/** What of an active holder's ports the kernel does not translate. */
+export function forwardRules({ endpoints, ports }: Pick<Holding, "endpoints" | "ports">): ForwardRule[] {
+  const byId = new Map(endpoints.map((endpoint) => [endpoint.id, endpoint]));
+  return ports.flatMap((port) => {
+    const endpoint = byId.get(port.endpointId);
+    return endpoint === undefined ? [] : (forwardRule(port, endpoint) ?? []);
   });
 }
 

@@ -15,6 +15,7 @@ import { KnownNetworks } from "./known-networks.ts";
 import { hostNames } from "./names.ts";
 import { Ruleset } from "./nftables/ruleset.ts";
 import { UserRules } from "./nftables/user-rules.ts";
+import { Forwarders } from "./ports/forwarders.ts";
 import { HostPorts, reservationOwner } from "./ports/host-ports.ts";
 import { rebuildTable, reconcile } from "./reconcile.ts";
 import { shareNetnsDirectory } from "./sandbox/netns-directory.ts";
@@ -53,9 +54,10 @@ export async function openHost(context: BootContext<typeof networksSettings>): P
   );
   const removals = undo.use(new SandboxRemovals(own, log));
   const hostPorts = undo.use(new HostPorts(reservationOwner(`${config.instance} ${node}`)));
+  const forwarders = undo.use(new Forwarders(hostPorts, log));
   const deps: Deps = {
     ...own,
-    ...{ db, node, log, ruleset, dns, pool, removals, hostPorts, mark, marksDirectory },
+    ...{ db, node, log, ruleset, dns, pool, removals, hostPorts, forwarders, mark, marksDirectory },
     drivers: { bridge: bridgeDriver({ ...own, ruleset, pool }), host: hostDriver(), none: noneDriver({ pool }) },
     turns: new Turns(),
     known: new KnownNetworks(),

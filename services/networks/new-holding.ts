@@ -8,8 +8,9 @@ import { FAMILIES, familyOf, parseAddress } from "./ipam/address.ts";
 import { isUsable, parseSubnet } from "./ipam/subnet.ts";
 import { vethName } from "./names.ts";
 import { hasFamily, type Network, type PoolFacts, poolsOf, poolWith } from "./network.ts";
+import { ALL_IPV6, hasIpv6 } from "./ports/host-ports.ts";
 import { type Reserved, reservePorts } from "./ports/reserve.ts";
-import type { AcquireRequest, EndpointRequest } from "./requests/acquire-request.ts";
+import type { AcquireRequest, EndpointRequest, PortRequest } from "./requests/acquire-request.ts";
 import type { Sandbox } from "./sandbox/sandbox.ts";
 import { macOf } from "./store/endpoints.ts";
 import { type GivenAddresses, insertHolding, type NewEndpoint } from "./store/holdings.ts";
@@ -125,14 +126,19 @@ export async function portsFor(
   const isRange = request.ports.some(({ range }) => range !== undefined && range.from !== range.to);
   // in the whole ephemeral range a random port is free nearly always, so who has which is asked only after a failure
   const taken = isRange || attempt > 1 ? await takenPorts(tx, deps.node) : [];
-  const requests = request.ports.map((port) => ({ ...port, hostIps: reachable(port.hostIps, target) }));
+  const requests = request.ports.map((port) => ({ ...port, hostIps: reachable(port, target) }));
   const wanted = { holder: request.holder, endpointId: target.id, requests };
   return await reservePorts(wanted, taken, reserved, deps);
 }
 
-/** Of all the host's addresses those of the families that the container has. */
-function reachable(hostIps: readonly string[], { network }: NewEndpoint): readonly string[] {
-  return hostIps.length === 1 ? hostIps : hostIps.filter((hostIp) => hasFamily(network, familyOf(hostIp)));
+/** All of the host's addresses are of both families where it has both, and SCTP is carried from none to the other. */
+function reachable({ hostIps, protocol }: PortRequest, { network }: NewEndpoint): readonly string[] {
+  if (hostIps.length === 1) return hostIps;
+  const isCarried = protocol !== "sctp";
+  return hostIps.filter((hostIp) => {
+    if (hostIp === ALL_IPV6 && !hasIpv6()) return false;
+    return isCarried || hasFamily(network, familyOf(hostIp));
+  });
 }
 
 /** Throws RESOURCE_EXHAUSTED NETWORK_FULL. */

@@ -132,6 +132,7 @@ async function settleLost({ holder, netnsId }: Holding, deps: Deps, signal: Abor
     await recordEndpointEvents(tx, "disconnect", holder, held.endpoints);
   });
   deps.dns.deactivate(held);
+  deps.forwarders.remove(holder);
   for (const port of held.ports) if (!port.isChosen) deps.hostPorts.release(hostPortOf(port), holder);
   deps.log.warn({ [attribute.containerId]: holder }, "sandbox is gone from the host: its holder is stopped");
 }

@@ -5,6 +5,8 @@ import type { Deps } from "./deps.ts";
 import { attachmentOf } from "./drivers/bridge.ts";
 import { keepFirewall } from "./host/keep-firewall.ts";
 import { driverNetwork } from "./network.ts";
+import { type ForwardRule, forwardRule } from "./ports/forward-rules.ts";
+import { keyOf } from "./ports/forwarders.ts";
 import type { HostPort } from "./ports/host-ports.ts";
 import { rebuildTable, reconcile, sweepSandboxes } from "./reconcile.ts";
 import { allNetworks } from "./store/networks.ts";
@@ -80,10 +82,20 @@ async function syncPool({ db, node, pool, known }: Deps): Promise<void> {
 async function syncReservations(deps: Deps, signal: AbortSignal): Promise<void> {
   const wanted = byHolder(await reservedPortRows(deps.db, deps.node));
   const held = deps.hostPorts.list();
-  for (const holder of new Set([...wanted.keys(), ...held.keys()])) {
-    if (isSame(wanted.get(holder) ?? [], held.get(holder) ?? [])) continue;
+  const carried = deps.forwarders.list();
+  for (const holder of new Set([...wanted.keys(), ...held.keys(), ...carried.keys()])) {
+    const rows = wanted.get(holder) ?? [];
+    const keys = carried.get(holder) ?? new Set();
+    const rules = rulesOf(rows);
+    const isCarried = rules.length === keys.size && rules.every((rule) => keys.has(keyOf(rule)));
+    if (isCarried && isSame(rows, held.get(holder) ?? [])) continue;
     await settleReservations(holder, deps, signal);
   }
+}
+
+function rulesOf(rows: readonly ReservedPortRow[]): ForwardRule[] {
+  const active = rows.filter(({ isActive }) => isActive);
+  return active.flatMap((row) => forwardRule({ ...row, hostPort: row.port }, row) ?? []);
 }
 
 /** In the holder's turn, and by rows read in it: what it did between our two looks is no difference. */
@@ -99,11 +111,12 @@ async function settleReservations(holder: string, deps: Deps, signal: AbortSigna
       deps.log.debug({ "container.id": holder, err: error }, "published port not held against other programs");
     });
   }
+  deps.forwarders.put(holder, rulesOf(wanted));
 }
 
-function byHolder(rows: readonly ReservedPortRow[]): Map<string, HostPort[]> {
-  const ports = new Map<string, HostPort[]>();
-  for (const { holder, ...port } of rows) ports.set(holder, [...(ports.get(holder) ?? []), port]);
+function byHolder(rows: readonly ReservedPortRow[]): Map<string, ReservedPortRow[]> {
+  const ports = new Map<string, ReservedPortRow[]>();
+  for (const row of rows) ports.set(row.holder, [...(ports.get(row.holder) ?? []), row]);
   return ports;
 }
 

@@ -116,6 +116,67 @@ describe("containers on networks", function () {
     expect(await engine.ok("run", "--rm", "--network", "host", "-h", "me", "busybox", "hostname")).to.equal("me");
   });
 
+  it("share another container's network, name and files, as long as that runs", async () => {
+    await engine.ok("run", "-d", "--name", "owner", "-h", "house", "busybox", "sleep", "600");
+    const address = String(await engine.inspect("owner", "NetworkSettings.Networks.bridge.IPAddress"));
+    const share = (...args: string[]) => ["run", "--network", "container:owner", ...args];
+    await engine.ok(...share("-d", "--name", "guest", "busybox", "sleep", "600"));
+    const seen = await engine.ok("exec", "guest", "sh", "-c", "hostname; cat /etc/hosts; ip -4 address show eth0");
+    expect(seen.split("\n")[0]).to.equal("house");
+    expect(seen)
+      .to.match(new RegExp(`${address}\\thouse`))
+      .and.to.contain(`inet ${address}/`);
+    expect(await engine.inspect("guest", "NetworkSettings.Networks")).to.deep.equal({});
+    expect(await engine.inspect("guest", "HostConfig.NetworkMode")).to.equal("container:owner");
+    for (const [flag, value] of [
+      ["-h", "other"],
+      ["-p", "80"],
+      ["--expose", "80"],
+      ["--dns", "192.0.2.1"],
+      ["--add-host", "a:192.0.2.1"],
+      ["--ip", "10.0.0.9"],
+    ] as const) {
+      expect(await engine.fails(125, ...share(flag, value, "busybox", "true")), flag).to.match(/network/);
+    }
+    expect(await engine.fails(125, "run", "--network", "container:nobody", "busybox", "true")).to.match(/nobody/);
+    // a stop takes the network from who shares it until that starts again, as in Docker
+    await engine.ok("restart", "-t", "0", "owner");
+    expect(await engine.ok("exec", "guest", "hostname")).to.equal("house");
+    await engine.ok("restart", "-t", "0", "guest");
+    expect(await engine.ok("exec", "guest", "ip", "-4", "address", "show", "eth0")).to.contain(`inet ${address}/`);
+    await engine.ok("rm", "-f", "owner");
+    expect(await engine.ok("exec", "guest", "hostname")).to.equal("house");
+    await engine.ok("stop", "-t", "0", "guest");
+    expect(await engine.fails(1, "start", "guest")).to.match(/owner/);
+  });
+
+  it("have addresses of both families on a network with IPv6, and names that say so", async () => {
+    await using host = await secondHost();
+    const id = await engine.ok(
+      "network",
+      "create",
+      "--ipv6",
+      "--subnet",
+      "fd00:99::/64",
+      "--gateway",
+      "fd00:99::1",
+      "six",
+    );
+    expect(id).to.match(/^[0-9a-f]{64}$/);
+    await engine.ok("run", "-d", "--name", "web", "--network", "six", "--ip6", "fd00:99::9", "-p", "8080:80", "nginx");
+    expect(await engine.inspect("web", "NetworkSettings.Networks.six.GlobalIPv6Address")).to.equal("fd00:99::9");
+    expect(await engine.inspect("web", "NetworkSettings.Networks.six.IPv6Gateway")).to.equal("fd00:99::1");
+    expect(await engine.ok("exec", "web", "cat", "/etc/hosts")).to.contain("fd00:99::9");
+    expect(await page("http://127.0.0.1:8080/")).to.contain(PAGE);
+    // nginx of the tests listens on IPv4: what comes by IPv6 reaches the container and is refused there, so by a port of its own
+    await engine.ok("run", "-d", "--name", "plain", "-p", "8081:80", "nginx");
+    expect(await page("http://[::1]:8081/")).to.contain(PAGE);
+    expect((await curl(host, `http://[${host.hostAddress6}]:8081/`)).stdout).to.contain(PAGE);
+    expect(await engine.ok("ps", "--filter", "name=plain", "--format", "{{.Ports}}")).to.equal(
+      "0.0.0.0:8081->80/tcp, [::]:8081->80/tcp",
+    );
+  });
+
   it("are listed, inspected and kept from losing their network", async () => {
     expect((await engine.ok("network", "ls", "--format", "{{.Name}} {{.Driver}}")).split("\n").sort()).to.deep.equal([
       "bridge bridge",

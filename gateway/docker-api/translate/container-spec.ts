@@ -241,7 +241,7 @@ function portRequests(bindings: HostConfigBody["PortBindings"]): PortRequest[] {
       return PortRequest.fromPartial({
         containerPort,
         protocol: protocol.toLowerCase(),
-        hostIp: HostIp === "0.0.0.0" ? "" : HostIp,
+        hostIp: HostIp,
         hostPort: first === "" ? 0 : portNumber(first, HostPort),
         hostPortEnd: last === "" ? 0 : portNumber(last, HostPort),
       });

@@ -23,7 +23,7 @@ import type { HostFacts } from "./host-facts.ts";
 import { isKernelAtLeast } from "./kernel.ts";
 import { protectedPaths } from "./masked-paths.ts";
 import { INIT_TARGET, mountsOf } from "./mounts.ts";
-import { type JoinedContainer, type Namespaces, namespacesOf } from "./namespaces.ts";
+import { type JoinedContainer, type Namespaces, namespacesOf, networkSharer } from "./namespaces.ts";
 import { consoleSize, type OciConfig, type OciProcess, type OciResources, type OciSeccomp } from "./oci-config.ts";
 import { rlimitsOf } from "./rlimits.ts";
 import { rootFiles } from "./root-files.ts";
@@ -115,8 +115,11 @@ function stopAnnotations({ spec, image }: ConfigRequest): Record<string, string>
 }
 
 /** Docker's: the id's first twelve digits, and the host's own name in the host's network. */
-export function hostnameOf({ spec, id, netnsPath }: Pick<ConfigRequest, "spec" | "id" | "netnsPath">): string {
+export function hostnameOf(request: Pick<ConfigRequest, "spec" | "id" | "netnsPath" | "others">): string {
+  const { spec, id, netnsPath, others } = request;
   if (spec.hostname !== "") return spec.hostname;
+  const sharer = networkSharer(spec.namespaces, others);
+  if (sharer !== undefined) return sharer.hostname;
   const isHosts = netnsPath === undefined || spec.namespaces.uts === "host";
   return isHosts ? hostName() : id.slice(0, 12);
 }
@@ -190,7 +193,7 @@ async function mountFacts(request: ConfigRequest, { namespaces: { ipc }, securit
   return {
     privileged: spec.privileged,
     hostQueues: spec.userMapping === undefined ? ("mounted" as const) : await boundQueues(),
-    hostFiles: hostFilePaths(bundlePath),
+    hostFiles: hostFilePaths(networkSharer(spec.namespaces, others)?.bundlePath ?? bundlePath),
     ipc,
     sharedShmPath: ipc === "shareable" ? shmPath : joined?.shmPath,
     hasWritableCgroups: security.hasWritableCgroups,

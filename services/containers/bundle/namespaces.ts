@@ -17,6 +17,9 @@ export interface JoinedContainer {
   readonly pid: number | undefined;
   /** Its /dev/shm on the host; undefined: it shares none. */
   readonly shmPath: string | undefined;
+  readonly hostname: string;
+  /** Whose files in /etc those have that share its network. */
+  readonly bundlePath: string;
 }
 
 export interface Namespaces {
@@ -47,6 +50,23 @@ export function namespacesOf(modes: NamespaceModes, facts: NamespaceFacts): Name
     hasOwnUts: uts.kind === "private",
     hasHostPid: pid.kind === "host",
   };
+}
+
+/** Who shares another one's network. Undefined: the container has one of its own. */
+export function networkSharer(
+  { network = "" }: NamespaceModes,
+  { joined }: Pick<NamespaceFacts, "joined">,
+): JoinedContainer | undefined {
+  return network === "" ? undefined : joined.get(network.slice("container:".length));
+}
+
+/** The namespace's path of the container whose network is shared. Throws FAILED_PRECONDITION NAMESPACE_CONTAINER_NOT_RUNNING. */
+export function sharedNetworkPath(modes: NamespaceModes, facts: Pick<NamespaceFacts, "joined">): string | undefined {
+  const { network = "" } = modes;
+  if (network === "") return undefined;
+  const pid = networkSharer(modes, facts)?.pid;
+  if (pid === undefined) throw notRunning("network", network.slice("container:".length));
+  return `/proc/${pid}/ns/net`;
 }
 
 type NamespaceType = "ipc" | "pid" | "uts" | "cgroup";
@@ -89,7 +109,7 @@ function notShareable(container: string): CtlError {
   });
 }
 
-function notRunning(type: NamespaceType, container: string): CtlError {
+function notRunning(type: NamespaceType | "network", container: string): CtlError {
   return new CtlError("FAILED_PRECONDITION", {
     reason: "NAMESPACE_CONTAINER_NOT_RUNNING",
     what: `join the ${type} namespace of ${container}`,

@@ -30,10 +30,13 @@ export async function findOthers(
   const joined = new Map<string, JoinedContainer>();
   for (const reference of joinedBy(row.spec)) {
     const other = await findContainer(db, reference);
+    const bundlePath = containerPaths(root, other.id).bundle;
     const isShared = other.spec.namespaces.ipc === "shareable";
     joined.set(reference, {
       pid: isUp(other.state) ? other.pid : undefined,
-      shmPath: isShared ? shmPath(containerPaths(root, other.id).bundle) : undefined,
+      shmPath: isShared ? shmPath(bundlePath) : undefined,
+      hostname: other.spec.hostname || other.id.slice(0, 12),
+      bundlePath,
     });
   }
   const links: HostsLine[] = [];
@@ -47,8 +50,8 @@ export async function checkOthers(spec: ContainerSpec, db: Db): Promise<void> {
   for (const reference of [...joinedBy(spec), ...linked]) await findContainer(db, reference);
 }
 
-function joinedBy({ namespaces: { ipc, pid } }: ContainerSpec): Set<string> {
-  const modes = [ipc, pid].filter((mode) => mode.startsWith("container:"));
+function joinedBy({ namespaces: { ipc, pid, network = "" } }: Pick<ContainerSpec, "namespaces">): Set<string> {
+  const modes = [ipc, pid, network].filter((mode) => mode.startsWith("container:"));
   return new Set(modes.map((mode) => mode.slice("container:".length)));
 }
 

@@ -7,6 +7,7 @@ import { openOwner } from "../../kit/linux/user-namespace.ts";
 import { attribute } from "../../kit/telemetry/attributes.ts";
 import { inSpan } from "../../kit/telemetry/trace.ts";
 import { writeBundle } from "../bundle/bundle.ts";
+import { sharedNetworkPath } from "../bundle/namespaces.ts";
 import type { OciConfig } from "../bundle/oci-config.ts";
 import { linuxResources } from "../cgroups/limits.ts";
 import { containerCgroups, enterMonitorCgroup } from "../cgroups/placement.ts";
@@ -122,7 +123,7 @@ async function prepareBundle(
       cgroupsPath: containerCgroups(host.cgroupParent, id, spec.cgroupParent).payload,
       isCgroupV2: host.layout.mode === "v2",
       resources,
-      netnsPath: given.netnsPath === "" ? undefined : given.netnsPath,
+      netnsPath: sharedNetworkPath(spec.namespaces, others) ?? (given.netnsPath || undefined),
       mounts: await bundleMounts(paths, spec, given, host.openat2),
       shmPath: shmPath(paths.bundle),
       usernsPath,
@@ -154,8 +155,11 @@ function monitorRequest({ id, spec }: RunWish, name: string, host: ContainerHost
   };
 }
 
-/** The state of a run that should exist and does not. */
+function addressesOf({ ipv4Address, ipv6Address = "" }: GivenEndpoint): string[] {
+  return [ipv4Address, ipv6Address].filter((address) => address !== "");
+}
 
+/** The state of a run that should exist and does not. */
 export function runGone(id: string): CtlError {
   return new CtlError("FAILED_PRECONDITION", {
     reason: "CONTAINER_NOT_RUNNING",

@@ -71,7 +71,10 @@ export function parseSpec(wish: SpecMessage, image?: ImageConfig): ContainerSpec
     ulimits: wish.ulimits,
     shmSizeBytes: wish.shmSizeBytes,
     oomScoreAdj: wish.oomScoreAdj,
-    namespaces: { ipc: wish.ipcMode, pid: wish.pidMode, uts: wish.utsMode, cgroup: wish.cgroupnsMode },
+    namespaces: {
+      ...{ ipc: wish.ipcMode, pid: wish.pidMode, uts: wish.utsMode, cgroup: wish.cgroupnsMode },
+      network: wish.endpoints.find(({ network }) => network.startsWith("container:"))?.network ?? "",
+    },
     ...devicesOf(wish),
     annotations: wish.annotations,
     cgroupParent: wish.cgroupParent,

@@ -164,6 +164,8 @@ export interface NamespaceModes {
   readonly pid: string;
   readonly uts: string;
   readonly cgroup: string;
+  /** Only `container:ID`; else what the networks service gives. Absent in rows of before. */
+  readonly network?: string;
 }
 
 export type Propagation = "private" | "rprivate" | "shared" | "rshared" | "slave" | "rslave";

@@ -5,6 +5,7 @@ import { attachmentOf } from "../drivers/bridge.ts";
 import {
   driverNetworkOf,
   type Endpoint,
+  forwardRules,
   type Holding,
   hostPortOf,
   portRules,
@@ -46,6 +47,7 @@ export async function takeDown(holding: Holding, keeps: "chosen ports" | "nothin
   if (keeps === "nothing") deps.dns.remove(holding);
   else deps.dns.deactivate(holding);
   const rules = portRules(holding);
+  deps.forwarders.remove(holding.holder);
   await deps.ruleset.removePorts(rules);
   await forgetFlows(rules, deps);
   for (const port of holding.ports) {
@@ -78,9 +80,10 @@ export async function isNamespace(path: string): Promise<boolean> {
   );
 }
 
-export async function publish(holding: Holding, deps: Pick<Deps, "ruleset" | "thread">): Promise<void> {
+export async function publish(holding: Holding, deps: Pick<Deps, "ruleset" | "thread" | "forwarders">): Promise<void> {
   const rules = portRules(holding);
   await deps.ruleset.changePorts({ add: rules, remove: [] });
+  deps.forwarders.put(holding.holder, forwardRules(holding));
   await forgetFlows(rules, deps);
 }
 

@@ -96,7 +96,8 @@ chain loopback {
   iifname != "lo" ip saddr 127.0.0.0/8 drop
 }`;
 
-/** The maps make a packet's cost, and a change's, independent of the number of ports; nat sees a flow's first packet only. */
+/** The maps make a packet's cost, and a change's, independent of the number of ports; nat sees a flow's first packet only.
+ * What goes to ::1 would get no answer (there is no route_localnet of IPv6): ports/forwarders.ts carries it. */
 const PUBLISHED = `
 chain prerouting {
   type nat hook prerouting priority dstnat; policy accept;
@@ -107,6 +108,7 @@ chain output {
   fib daddr type local jump published_ports
 }
 chain published_ports {
+  ip6 daddr ::1 return
   dnat ip to ip daddr . meta l4proto . th dport map @published_by_address
   dnat ip to meta l4proto . th dport map @published
   dnat ip6 to ip6 daddr . meta l4proto . th dport map @published6_by_address

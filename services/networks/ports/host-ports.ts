@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { CtlError } from "../../kit/errors.ts";
 import { isErrno, lastErrno, loadLibc, SyscallError } from "../../kit/linux/libc.ts";
 import { parseAddress } from "../ipam/address.ts";
@@ -33,6 +34,8 @@ const KINDS = {
 } as const satisfies Record<PortProtocol, { type: number; protocol: number }>;
 const SOL_SOCKET = 1;
 const SO_RCVBUF = 8;
+/** The kernel's usual size of a socket's buffer. */
+const CARRIED_BYTES = 212_992;
 const SO_REUSEPORT = 15;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
@@ -90,6 +93,23 @@ export class HostPorts implements Disposable {
     if (held.holders.size > 0) return;
     if (held.fd >= 0) this.#calls.close(held.fd);
     this.#held.delete(keyOf(port));
+  }
+
+  /**
+   * One more socket of a port, for who carries what comes to it; its owner closes it. Of UDP it is the one that holds the
+   * port, since of two the kernel would give each a part of the callers. Undefined: the host has no such address, or no
+   * such protocol. Throws what bind(2) refuses.
+   */
+  openAnother(port: HostPort): number | undefined {
+    const held = this.#held.get(keyOf(port));
+    if (port.protocol === "udp" && held !== undefined && held.fd >= 0) return duplicate(this.#calls, held.fd);
+    try {
+      const fd = bindSocket(this.#calls, port, this.#owner);
+      return fd < 0 ? undefined : fd;
+    } catch (error) {
+      if (isErrno(error, "EADDRNOTAVAIL")) return undefined;
+      throw error;
+    }
   }
 
   /** What each holder has. */
@@ -158,6 +178,15 @@ export function ephemeralRange(): PortRange {
   return { from, to };
 }
 
+/** Whether the host has an address of IPv6 at all. */
+export function hasIpv6(): boolean {
+  try {
+    return readFileSync("/proc/net/if_inet6", "utf8") !== "";
+  } catch {
+    return false; // a kernel without it
+  }
+}
+
 type SocketCalls = ReturnType<typeof bindCalls>;
 
 function bindCalls() {
@@ -169,10 +198,11 @@ function bindCalls() {
   const bind: (fd: number, address: Buffer, length: number) => number = libc.func(
     "int bind(int, const void *, uint32_t)",
   );
+  const dup: (fd: number) => number = libc.func("int dup(int)");
   const close: (fd: number) => number = libc.func("int close(int)");
   // of this thread alone, and only of what it makes: setfsuid(2)
   const setfsuid: (uid: number) => number = libc.func("int setfsuid(uint32_t)");
-  return { socket, setsockopt, bind, close, setfsuid, raise: bindRaise() };
+  return { socket, setsockopt, bind, dup, close, setfsuid, raise: bindRaise() };
 }
 
 /** -1: the kernel has no such protocol (SCTP is a module), so no program can have the port either. */
@@ -197,6 +227,16 @@ function bindSocket(calls: SocketCalls, port: HostPort, owner: number): number {
   const error = new SyscallError("bind", lastErrno(), nameOfPort(port));
   calls.close(fd);
   throw error;
+}
+
+/** It is read from now on, so it may hold what waits. */
+function duplicate(calls: SocketCalls, fd: number): number {
+  const copy = calls.dup(fd);
+  if (copy < 0) throw new SyscallError("dup", lastErrno(), "a published port");
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32LE(CARRIED_BYTES);
+  calls.setsockopt(copy, SOL_SOCKET, SO_RCVBUF, bytes, 4);
+  return copy;
 }
 
 function* portsOf({ from, to, start = from }: SearchRange): Generator<number> {

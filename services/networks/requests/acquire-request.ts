@@ -144,8 +144,8 @@ function refuseMode(network: string): string {
   throw new CtlError("UNIMPLEMENTED", {
     reason: "NETWORK_MODE_UNSUPPORTED",
     what: `use the network "${network}"`,
-    why: "another container's network cannot be shared yet",
-    fix: "put both containers on one network (ctl network create)",
+    why: "who shares another container's network has nothing of its own here",
+    fix: "connect the other container, or start this one with a network of its own",
   });
 }
 

@@ -71,13 +71,19 @@ export interface ReservedPortRow {
   readonly hostIp: string;
   readonly protocol: PortProtocol;
   readonly port: number;
+  /** What it leads to, while its container runs. */
+  readonly containerPort: number;
+  readonly isActive: boolean;
+  readonly address: string;
+  readonly address6: string;
 }
 
 /** Every port of a node that is to be held against other programs. */
 export async function reservedPortRows(db: Db, node: string): Promise<ReservedPortRow[]> {
   const { rows } = await db.query<ReservedPortRow>(
     `select e.holder, ${HOST_IP} as "hostIp", p.protocol,
-            p.host_port as port
+            p.host_port as port, p.container_port as "containerPort", p.is_active as "isActive",
+            coalesce(host(e.address), '') as address, coalesce(host(e.address6), '') as address6
        from published_ports p join endpoints e on e.id = p.endpoint_id
       where p.node = $1 and (p.is_active or p.is_chosen)`,
     [node],

@@ -50,7 +50,7 @@ async function serveTcp({ port, host }: Serve): Promise<AgentAnswer> {
 
 async function serveUdp({ port, host }: Serve): Promise<AgentAnswer> {
   const { promise, resolve, reject } = Promise.withResolvers<AgentAnswer>();
-  const server = createSocket("udp4");
+  const server = createSocket(host?.includes(":") === true ? "udp6" : "udp4");
   server.on("error", reject);
   server.on("message", (_message, from) => server.send(plain(from.address), from.port, from.address));
   server.bind(port, host ?? "0.0.0.0", () => resolve("serving"));
@@ -75,7 +75,7 @@ async function callTcp({ host, port, timeoutMs }: Call): Promise<AgentAnswer> {
 
 async function callUdp({ host, port, timeoutMs, localPort }: Call): Promise<AgentAnswer> {
   const { promise, resolve, reject } = Promise.withResolvers<AgentAnswer>();
-  const socket = createSocket("udp4");
+  const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
   const timer = setTimeout(() => resolve("silence"), timeoutMs);
   socket.on("error", reject);
   socket.on("message", (message) => resolve(message.toString()));

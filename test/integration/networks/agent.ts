@@ -5,7 +5,8 @@ import type { AgentCommand } from "./agent-program.ts";
 
 /** A program inside a network namespace that serves and calls on command. */
 export interface Agent extends AsyncDisposable {
-  serve(protocol: "tcp" | "udp", port: number): Promise<void>;
+  /** Of IPv4 alone, unless a host is named: `::` is both families. */
+  serve(protocol: "tcp" | "udp", port: number, host?: string): Promise<void>;
   /** The caller's address as the server saw it; `ECONNREFUSED` and its likes; `silence` when nothing came back. */
   call(protocol: "tcp" | "udp", host: string, port: number, options?: CallOptions): Promise<string>;
 }
@@ -30,8 +31,8 @@ export async function startAgent(netnsPath?: string): Promise<Agent> {
   };
   if ((await answer()) !== "ready") throw new Error(`the agent in ${netnsPath ?? "our namespace"} did not start`);
   return {
-    serve: async (protocol, port) => {
-      const said = await ask({ kind: "serve", protocol, port });
+    serve: async (protocol, port, host) => {
+      const said = await ask({ kind: "serve", protocol, port, ...(host === undefined ? {} : { host }) });
       if (said !== "serving") throw new Error(`cannot serve ${protocol} ${port}: ${said}`);
     },
     call: (protocol, host, port, options = {}) =>

@@ -127,7 +127,6 @@ describe("the flags' grammars", () => {
       "",
       "alias=x",
       "name=a,speed=fast",
-      "container:web",
       "name=a,gw-priority=x",
       "name=a,link-local-ip=169.254.1.1",
     ])

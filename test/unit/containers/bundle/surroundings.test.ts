@@ -68,15 +68,17 @@ describe("mounts", () => {
   });
 });
 
+const OTHER = { hostname: "other", bundlePath: "/b" };
+
 describe("namespaces", () => {
   const facts = {
     usernsPath: undefined,
     netnsPath: "/run/netns/x",
     isCgroupV2: true,
     joined: new Map([
-      ["db", { pid: 42, shmPath: "/b/mounts/shm" }],
-      ["own", { pid: 43, shmPath: undefined }],
-      ["ended", { pid: undefined, shmPath: undefined }],
+      ["db", { ...OTHER, pid: 42, shmPath: "/b/mounts/shm" }],
+      ["own", { ...OTHER, pid: 43, shmPath: undefined }],
+      ["ended", { ...OTHER, pid: undefined, shmPath: undefined }],
     ]),
   };
   const of = (modes: Partial<Record<"ipc" | "pid" | "uts" | "cgroup", string>>, more = {}) =>
