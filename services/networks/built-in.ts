@@ -46,6 +46,7 @@ function builtIn(name: DriverName): NewNetwork {
     isAttachable: false,
     isMasqueraded: true,
     mtu: undefined,
+    settings: {},
     pools: [],
     labels: {},
     options: {},

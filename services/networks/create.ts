@@ -41,6 +41,7 @@ export async function createNetwork(request: CreateRequest, deps: Deps, signal: 
     isAttachable: request.isAttachable,
     isMasqueraded: request.bridge.isMasqueraded,
     mtu: request.bridge.mtu,
+    settings: request.bridge.settings,
     labels: request.labels,
     options: request.options,
     pools,

@@ -1,7 +1,7 @@
 import type { DriverNetwork } from "./drivers/driver.ts";
 import { FAMILIES, type Family, familyOf } from "./ipam/address.ts";
-import { type DriverName, driverNetwork, hasFamily, type NetworkFacts } from "./network.ts";
-import type { PortProtocol, PortRule } from "./nftables/ports.ts";
+import { type DriverName, driverNetwork, gatewayMode, hasFamily, type NetworkFacts } from "./network.ts";
+import { type PortProtocol, type PortRule, portKey, portMap } from "./nftables/ports.ts";
 import { type ForwardRule, forwardRule } from "./ports/forward-rules.ts";
 import { ALL_IPV6, type HostPort } from "./ports/host-ports.ts";
 import type { Sysctls } from "./sandbox/sysctls.ts";
@@ -63,14 +63,19 @@ export interface Port {
 /** The mappings that an active holder has: those of a port's family that the container has an address of. */
 export function portRules({ endpoints, ports }: Pick<Holding, "endpoints" | "ports">): PortRule[] {
   const byId = new Map(endpoints.map((endpoint) => [endpoint.id, endpoint]));
-  return ports.flatMap(({ endpointId, hostIp, protocol, hostPort, containerPort }) => {
+  const rules = ports.flatMap(({ endpointId, hostIp, protocol, hostPort, containerPort }): PortRule[] => {
     const endpoint = byId.get(endpointId);
     if (endpoint === undefined) throw new Error(`port ${hostPort} belongs to no endpoint of its holder`);
     const address = familyOf(hostIp) === 4 ? endpoint.address : endpoint.address6;
     // the kernel translates nothing for ::1 (ports/forwarders.ts)
     if (address === "" || hostIp === "::1") return [];
+    if (gatewayMode(endpoint.network, familyOf(hostIp)) === "routed") {
+      return [{ hostIp: "", hostPort: 0, isRouted: true, protocol, address, containerPort }];
+    }
     return [{ hostIp: hostIp === ALL_IPV6 ? "" : hostIp, protocol, hostPort, address, containerPort }];
   });
+  // one that is open by two of the host's ports is open once
+  return [...new Map(rules.map((rule) => [`${portMap(rule)} ${portKey(rule)}`, rule])).values()];
 }
 
 /** What of an active holder's ports the kernel does not translate. */

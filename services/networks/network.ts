@@ -22,6 +22,28 @@ export interface Pool extends PoolFacts {
   readonly auxAddresses: StringMap;
 }
 
+export const GATEWAY_MODES = ["nat", "nat-unprotected", "routed", "isolated"] as const;
+/**
+ * How containers of one family are reached from outside their bridge: translated at published ports; with all ports open
+ * beside that; untranslated, at their own addresses' published ports; not at all, and the host has no address either.
+ */
+export type GatewayMode = (typeof GATEWAY_MODES)[number];
+
+/** What a driver's options mean, as far as they differ from what is usual. */
+export interface DriverSettings {
+  /** Containers do not reach one another, but for published ports. */
+  readonly isIsolated?: boolean;
+  /** The bridge has no IPv4 address; the gateway is somebody else's. */
+  readonly hasNoIpv4Gateway?: boolean;
+  /** The host's address of ports that name none. */
+  readonly hostBinding?: string;
+  readonly gatewayMode?: GatewayMode;
+  /** Of IPv6. */
+  readonly gatewayMode6?: GatewayMode;
+  /** Of interfaces' names in containers, instead of `eth`. */
+  readonly interfacePrefix?: string;
+}
+
 /** What an endpoint needs to know of its network. */
 export interface NetworkFacts {
   /** 64 hexadecimal digits. */
@@ -35,6 +57,7 @@ export interface NetworkFacts {
   /** Its containers appear outside as the host. */
   readonly isMasqueraded: boolean;
   readonly mtu: number | undefined;
+  readonly settings: DriverSettings;
   /** Of both families, those of IPv4 first; none for host and none. */
   readonly pools: readonly PoolFacts[];
 }
@@ -51,8 +74,8 @@ export interface Network extends NetworkFacts {
 export const BUILT_IN_NAMES = ["bridge", "host", "none"] as const;
 
 export function driverNetwork(network: NetworkFacts): DriverNetwork {
-  const { id, bridge, isInternal, isMasqueraded, pools, mtu } = network;
-  return { ...{ id, bridge, isInternal, isMasqueraded, pools }, ...(mtu === undefined ? {} : { mtu }) };
+  const { id, bridge, isInternal, isMasqueraded, pools, mtu, settings } = network;
+  return { ...{ id, bridge, isInternal, isMasqueraded, pools, settings }, ...(mtu === undefined ? {} : { mtu }) };
 }
 
 export function poolsOf<P extends PoolFacts>({ pools }: { readonly pools: readonly P[] }, family: Family): P[] {
@@ -70,6 +93,10 @@ export function poolWith<P extends PoolFacts>(
 
 export function hasFamily({ pools }: Pick<NetworkFacts, "pools">, family: Family): boolean {
   return pools.some(({ subnet }) => familyOf(subnet) === family);
+}
+
+export function gatewayMode({ settings }: { readonly settings?: DriverSettings }, family: Family): GatewayMode {
+  return (family === 4 ? settings?.gatewayMode : settings?.gatewayMode6) ?? "nat";
 }
 
 export function networkNotFound(ref: string, what: string): CtlError {

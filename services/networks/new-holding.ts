@@ -59,11 +59,14 @@ export function relink<H extends { readonly netnsId: string | undefined; readonl
   { names }: Pick<Deps, "names">,
 ): H {
   let links = 0;
+  const named = new Map<string, number>();
   const endpoints = holding.endpoints.map((endpoint) => {
     if (endpoint.network.driver !== "bridge") return endpoint;
-    const position = links++;
-    const hex = position === 0 && holding.netnsId !== undefined ? holding.netnsId : endpoint.id;
-    return { ...endpoint, interfaceName: `eth${position}`, hostLink: vethName(names, hex) };
+    const hex = links++ === 0 && holding.netnsId !== undefined ? holding.netnsId : endpoint.id;
+    const prefix = endpoint.network.settings.interfacePrefix ?? "eth";
+    const position = named.get(prefix) ?? 0;
+    named.set(prefix, position + 1);
+    return { ...endpoint, interfaceName: `${prefix}${position}`, hostLink: vethName(names, hex) };
   });
   return { ...holding, endpoints };
 }
@@ -134,6 +137,8 @@ export async function portsFor(
 /** All of the host's addresses are of both families where it has both, and SCTP is carried from none to the other. */
 function reachable({ hostIps, protocol }: PortRequest, { network }: NewEndpoint): readonly string[] {
   if (hostIps.length === 1) return hostIps;
+  // as in Docker such a port is IPv4's alone
+  if (network.settings.hostBinding !== undefined) return [network.settings.hostBinding];
   const isCarried = protocol !== "sctp";
   return hostIps.filter((hostIp) => {
     if (hostIp === ALL_IPV6 && !hasIpv6()) return false;

@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import { asCtlError } from "../kit/errors.ts";
 import { attribute } from "../kit/telemetry/attributes.ts";
 import type { Deps } from "./deps.ts";
-import { bridgeRulesOf } from "./drivers/bridge.ts";
+import { attachmentOf, bridgeRulesOf } from "./drivers/bridge.ts";
 import { forwardingState, turnOnForwarding } from "./drivers/forwarding.ts";
 import { recordEndpointEvents } from "./events.ts";
 import { type Holding, hostPortOf, portRules } from "./holding.ts";
@@ -102,7 +102,7 @@ async function joinBridges({ endpoints }: Holding, links: ReadonlyMap<string, Li
   for (const { hostLink, network } of endpoints) {
     const link = links.get(hostLink);
     if (link === undefined || link.masterIndex === links.get(network.bridge)?.index) continue;
-    await joinBridge(deps, hostLink, network.bridge);
+    await joinBridge(deps, hostLink, attachmentOf(driverNetwork(network)));
     deps.log.warn({ "ctl.link": hostLink, [attribute.networkName]: network.name }, "veth joined to its bridge again");
   }
 }

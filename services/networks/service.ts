@@ -77,7 +77,7 @@ function handlers(deps: Deps, feed: EventFeed): Handlers<typeof NetworksService>
         ...{ isInternal, isAttachable, labels, options },
         name: parseNetworkName(message.name),
         addresses: parseAddresses(message),
-        bridge: parseOptions(options),
+        bridge: parseOptions(options, isInternal),
       };
       const network = await createNetwork(request, deps, signal);
       return { network: networkMessage({ network, endpoints: [] }) };

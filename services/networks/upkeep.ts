@@ -95,7 +95,7 @@ async function syncReservations(deps: Deps, signal: AbortSignal): Promise<void> 
 
 function rulesOf(rows: readonly ReservedPortRow[]): ForwardRule[] {
   const active = rows.filter(({ isActive }) => isActive);
-  return active.flatMap((row) => forwardRule({ ...row, hostPort: row.port }, row) ?? []);
+  return active.flatMap((row) => forwardRule({ ...row, hostPort: row.port }, { ...row, network: row }) ?? []);
 }
 
 /** In the holder's turn, and by rows read in it: what it did between our two looks is no difference. */

@@ -125,8 +125,11 @@ const OPAQUE = [
 
 async function filesOf({ root, run }: Place): Promise<string[]> {
   const listed = await Promise.all([listFiles(root, root, "root"), listFiles(run, run, "run")]);
-  return listed.flat().map((name) => withoutIds(name.replace(/^root\/images\/l\/[^/]+/, "root/images/l/*")));
+  return listed.flat().filter((name) => !LASTING.has(name)).map((name) => withoutIds(name.replace(/^root\/images\/l\/[^/]+/, "root/images/l/*")));
 }
+
+/** Says that the host forwards IPv6 since the first network of it, which a removed one does not take back. */
+const LASTING = new Set(["run/networks/forwarding6"]);
 
 async function listFiles(directory: string, top: string, label: string): Promise<string[]> {
   const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);

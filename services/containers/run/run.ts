@@ -155,10 +155,6 @@ function monitorRequest({ id, spec }: RunWish, name: string, host: ContainerHost
   };
 }
 
-function addressesOf({ ipv4Address, ipv6Address = "" }: GivenEndpoint): string[] {
-  return [ipv4Address, ipv6Address].filter((address) => address !== "");
-}
-
 /** The state of a run that should exist and does not. */
 export function runGone(id: string): CtlError {
   return new CtlError("FAILED_PRECONDITION", {

@@ -1,6 +1,8 @@
 import { CtlError } from "../../kit/errors.ts";
+import { FAMILIES, familyOf } from "../ipam/address.ts";
 import { macOfBytes } from "../ipam/mac.ts";
 import { parseSubnet } from "../ipam/subnet.ts";
+import { type GatewayMode, gatewayMode } from "../network.ts";
 import type { BridgeRules } from "../nftables/bridges.ts";
 import type { Ruleset } from "../nftables/ruleset.ts";
 import {
@@ -40,6 +42,8 @@ export function attachmentOf(network: DriverNetwork): Attachment {
     bridge: network.bridge,
     hasIpv6: network.pools.some((pool) => pool.subnet.includes(":")),
     ...(network.mtu === undefined ? {} : { mtu: network.mtu }),
+    ...(network.settings?.isIsolated === true ? { isIsolated: true } : {}),
+    ...(network.settings?.interfacePrefix === undefined ? {} : { interfacePrefix: network.settings.interfacePrefix }),
   };
 }
 
@@ -49,7 +53,24 @@ export function bridgeRulesOf(network: DriverNetwork): BridgeRules {
     subnets: network.pools.map((pool) => pool.subnet),
     isInternal: network.isInternal,
     isMasqueraded: network.isMasqueraded,
+    ...(network.settings?.isIsolated === true ? { isIsolated: true } : {}),
+    ...familiesIn("unprotected", "nat-unprotected", network),
+    ...familiesIn("routed", "routed", network),
   };
+}
+
+function familiesIn<K extends "unprotected" | "routed">(key: K, mode: GatewayMode, network: DriverNetwork) {
+  const families = FAMILIES.filter((family) => gatewayMode(network, family) === mode);
+  return families.length === 0 ? {} : { [key]: families };
+}
+
+/** The bridge's own addresses: none of a family whose gateway is somebody else's, or nobody's. */
+function bridgeAddresses({ pools, ...network }: DriverNetwork) {
+  const own = pools.filter(({ gateway }) => {
+    const isInhibited = familyOf(gateway) === 4 && network.settings?.hasNoIpv4Gateway === true;
+    return !isInhibited && gatewayMode(network, familyOf(gateway)) !== "isolated";
+  });
+  return own.map(({ gateway, subnet }) => ({ address: gateway, prefix: parseSubnet(subnet).prefix }));
 }
 
 /** The rules before the link: with route_localnet and without its guard the host's loopback would be open for a moment. */
@@ -59,7 +80,7 @@ async function ensureBridge(deps: BridgeDeps, network: DriverNetwork): Promise<v
     name: network.bridge,
     mac: macOfBytes(Buffer.from(network.id.slice(0, 8), "hex")),
     alias: aliasOf(deps, network),
-    addresses: network.pools.map(({ gateway, subnet }) => ({ address: gateway, prefix: parseSubnet(subnet).prefix })),
+    addresses: bridgeAddresses(network),
     sysctls: bridgeSysctls(attachmentOf(network)),
     ...(network.mtu === undefined ? {} : { mtu: network.mtu }),
   });

@@ -1,3 +1,4 @@
+import type { DriverSettings } from "../network.ts";
 import type { InterfaceSettings, Sandbox, Veth } from "../sandbox/sandbox.ts";
 
 /** A network as its driver sees it. */
@@ -9,6 +10,7 @@ export interface DriverNetwork {
   readonly isInternal: boolean;
   readonly isMasqueraded: boolean;
   readonly mtu?: number;
+  readonly settings?: DriverSettings;
 }
 
 export interface DriverPool {

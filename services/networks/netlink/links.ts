@@ -27,6 +27,7 @@ const VETH_INFO_PEER = 1;
 const BRIDGE_FORWARD_DELAY = 1;
 const BRIDGE_STP_STATE = 5;
 const BRIDGE_PORT_HAIRPIN = 4;
+const BRIDGE_PORT_ISOLATED = 33;
 
 export interface Link {
   readonly index: number;
@@ -123,11 +124,21 @@ export function setLink(link: LinkReference, settings: LinkSettings): NetlinkReq
   return { what: `change the link ${link}`, type: RTM_SETLINK, flags: 0, body };
 }
 
-/** Lets a bridge send a frame back through the port that it came from: a container that calls its own published port. */
-export function setHairpin(index: number, isOn: boolean): NetlinkRequest {
+export interface PortFlags {
+  /** The bridge may send a frame back through the port that it came from: a container that calls its own published port. */
+  readonly isHairpin: boolean;
+  /** Nothing goes between this port and other isolated ones; the bridge itself, the host, is none. */
+  readonly isIsolated: boolean;
+}
+
+export function setPortFlags(index: number, { isHairpin, isIsolated }: PortFlags): NetlinkRequest {
   const body = Buffer.concat([
     linkHeader({ family: AF_BRIDGE, index }),
-    nestedAttribute(IFLA.portInfo, byteAttribute(BRIDGE_PORT_HAIRPIN, isOn ? 1 : 0)),
+    nestedAttribute(
+      IFLA.portInfo,
+      byteAttribute(BRIDGE_PORT_HAIRPIN, isHairpin ? 1 : 0),
+      byteAttribute(BRIDGE_PORT_ISOLATED, isIsolated ? 1 : 0),
+    ),
   ]);
   return { what: `change the bridge port ${index}`, type: RTM_SETLINK, flags: 0, body };
 }

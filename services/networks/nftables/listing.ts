@@ -73,6 +73,7 @@ function bridgeOf(
 }
 
 function portOf(element: unknown, map: string): PortRule {
+  if (map.startsWith("opened")) return openedOf(element);
   const [{ concat: key }, { concat: target }] = portSchema.parse(element);
   const hostIp = map.endsWith("_by_address") ? String(key[0]) : "";
   const [protocol, hostPort] = key.slice(hostIp === "" ? 0 : 1);
@@ -82,6 +83,14 @@ function portOf(element: unknown, map: string): PortRule {
     hostPort: Number(hostPort),
     address: String(target[0]),
     containerPort: Number(target[1]),
+  };
+}
+
+function openedOf(element: unknown): PortRule {
+  const [address, protocol, port] = concatSchema.parse(element).concat;
+  return {
+    ...{ hostIp: "", hostPort: 0, isRouted: true },
+    ...{ address: String(address), protocol: PROTOCOLS[String(protocol)] ?? "tcp", containerPort: Number(port) },
   };
 }
 

@@ -9,6 +9,8 @@ export interface PortRule {
   /** The container's. */
   readonly address: string;
   readonly containerPort: number;
+  /** Not translated: the port is open at the container's own address, and the host's has no part in it. */
+  readonly isRouted?: boolean;
 }
 
 /** One command per map that is concerned. */
@@ -16,21 +18,30 @@ export function portElements(verb: "add" | "delete", table: string, ports: reado
   return PORT_MAPS.flatMap((map) => {
     const elements = ports
       .filter((port) => portMap(port) === map)
-      .map((port) => (verb === "add" ? `${portKey(port)} : ${port.address} . ${port.containerPort}` : portKey(port)));
+      .map((port) => (verb === "add" && port.isRouted !== true ? `${portKey(port)} : ${port.address} . ${port.containerPort}` : portKey(port)));
     return elements.length === 0 ? [] : [`${verb} element inet ${table} ${map} { ${elements.join(", ")} }`];
   });
 }
 
-export const PORT_MAPS = ["published_by_address", "published", "published6_by_address", "published6"] as const;
+export const PORT_MAPS = [
+  "published_by_address",
+  "published",
+  "published6_by_address",
+  "published6",
+  "opened",
+  "opened6",
+] as const;
 export type PortMap = (typeof PORT_MAPS)[number];
 
-export function portMap({ address, hostIp }: PortRule): PortMap {
+export function portMap({ address, hostIp, isRouted }: PortRule): PortMap {
+  if (isRouted === true) return address.includes(":") ? "opened6" : "opened";
   if (address.includes(":")) return hostIp === "" ? "published6" : "published6_by_address";
   return hostIp === "" ? "published" : "published_by_address";
 }
 
 /** Two ports with one key in one map cannot both be published. */
-export function portKey({ hostIp, protocol, hostPort }: PortRule): string {
+export function portKey({ hostIp, protocol, hostPort, address, containerPort, isRouted }: PortRule): string {
+  if (isRouted === true) return `${address} . ${protocol} . ${containerPort}`;
   return hostIp === "" ? `${protocol} . ${hostPort}` : `${hostIp} . ${protocol} . ${hostPort}`;
 }
 

@@ -206,6 +206,7 @@ export class Ruleset {
   async #isMapped(port: PortRule): Promise<boolean> {
     const script = `get element inet ${this.#table} ${portMap(port)} { ${portKey(port)} }`;
     const outcome = await this.#thread.call("nft", { script, output: "none" });
+    if (port.isRouted === true) return outcome.isApplied;
     return outcome.isApplied && outcome.output.includes(` : ${port.address} . ${port.containerPort} }`);
   }
 

@@ -75,6 +75,12 @@ const SETS = `
 set bridges { type ifname; }
 set internal_bridges { type ifname; }
 set same_bridge { type ifname . ifname; }
+set unprotected { type ifname; }
+set unprotected6 { type ifname; }
+set routed { type ifname; }
+set routed6 { type ifname; }
+set opened { type ipv4_addr . inet_proto . inet_service; }
+set opened6 { type ipv6_addr . inet_proto . inet_service; }
 set masqueraded { type ipv4_addr; flags interval; }
 set masqueraded6 { type ipv6_addr; flags interval; }
 map hairpins { type ifname : verdict; }
@@ -138,6 +144,12 @@ chain forward {
   iifname @internal_bridges drop
   oifname @internal_bridges drop
   oifname @bridges ct status dnat accept
+  oifname @unprotected meta nfproto ipv4 accept
+  oifname @unprotected6 meta nfproto ipv6 accept
+  oifname @routed ip protocol icmp accept
+  oifname @routed6 meta l4proto ipv6-icmp accept
+  oifname @routed ip daddr . meta l4proto . th dport @opened accept
+  oifname @routed6 ip6 daddr . meta l4proto . th dport @opened6 accept
   oifname @bridges drop
   ${isForwardingGuarded ? "meta nfproto ipv4 iifname != @bridges drop" : ""}
   ${isForwarding6Guarded ? "meta nfproto ipv6 iifname != @bridges drop" : ""}

@@ -1,4 +1,5 @@
 import { familyOf } from "../ipam/address.ts";
+import { type DriverSettings, gatewayMode } from "../network.ts";
 import type { PortProtocol } from "../nftables/ports.ts";
 import { ALL_IPV6 } from "./host-ports.ts";
 
@@ -20,6 +21,13 @@ export interface ForwardablePort {
   readonly containerPort: number;
 }
 
+export interface ForwardTarget {
+  /** The container's; each empty where it has none. */
+  readonly address: string;
+  readonly address6: string;
+  readonly network: { readonly settings: DriverSettings };
+}
+
 const LOOPBACK_IPV6 = "::1";
 
 /**
@@ -28,10 +36,12 @@ const LOOPBACK_IPV6 = "::1";
  */
 export function forwardRule(
   port: ForwardablePort,
-  { address, address6 }: { readonly address: string; readonly address6: string },
+  { address, address6, network }: ForwardTarget,
 ): ForwardRule | undefined {
   const { hostIp, protocol, hostPort, containerPort } = port;
   if (protocol === "sctp") return undefined;
+  // nobody takes what is routed to a container for it
+  if (gatewayMode(network, familyOf(hostIp)) === "routed") return undefined;
   const isIpv6 = familyOf(hostIp) === 6;
   const own = isIpv6 ? address6 : address;
   const target = own || (isIpv6 ? address : address6);

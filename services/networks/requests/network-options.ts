@@ -1,5 +1,6 @@
+import { isIPv4 } from "node:net";
 import { CtlError } from "../../kit/errors.ts";
-import { BUILT_IN_NAMES, type StringMap } from "../network.ts";
+import { BUILT_IN_NAMES, type DriverSettings, GATEWAY_MODES, type GatewayMode, type StringMap } from "../network.ts";
 
 /** What a bridge network's options mean. */
 export interface BridgeOptions {
@@ -7,12 +8,41 @@ export interface BridgeOptions {
   readonly name: string | undefined;
   readonly mtu: number | undefined;
   readonly isMasqueraded: boolean;
+  readonly settings: DriverSettings;
 }
 
 /** Docker's grammar. */
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$/;
 /** dev_valid_name of the kernel, without what nft's grammar would need quoting for. */
 const LINK_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}$/;
+/** A number follows. */
+const LINK_PREFIX = /^[a-zA-Z][a-zA-Z0-9_.-]{0,11}$/;
+
+type Read = (value: string, option: string) => Partial<Omit<BridgeOptions, "settings">> & DriverSettings;
+
+const BRIDGE = "com.docker.network.bridge.";
+
+/** Docker's options of the driver; its long-gone ones are refused like any other. */
+const OPTIONS: Readonly<Record<string, Read>> = {
+  [`${BRIDGE}name`]: (value, option) => {
+    if (!LINK_NAME.test(value)) throw optionInvalid(option, value, "a link's name has 1 to 15 letters and digits");
+    return { name: value };
+  },
+  "com.docker.network.driver.mtu": (value, option) => ({ mtu: parseMtu(option, value) }),
+  [`${BRIDGE}enable_ip_masquerade`]: (value, option) => ({ isMasqueraded: parseBoolean(option, value) }),
+  [`${BRIDGE}enable_icc`]: (value, option) => (parseBoolean(option, value) ? {} : { isIsolated: true }),
+  [`${BRIDGE}inhibit_ipv4`]: (value, option) => (parseBoolean(option, value) ? { hasNoIpv4Gateway: true } : {}),
+  [`${BRIDGE}host_binding_ipv4`]: (value, option) => {
+    if (!isIPv4(value)) throw optionInvalid(option, value, "it is no IPv4 address");
+    return value === "0.0.0.0" ? {} : { hostBinding: value };
+  },
+  [`${BRIDGE}gateway_mode_ipv4`]: (value, option) => ({ gatewayMode: parseGatewayMode(option, value) }),
+  [`${BRIDGE}gateway_mode_ipv6`]: (value, option) => ({ gatewayMode6: parseGatewayMode(option, value) }),
+  "com.docker.network.container_iface_prefix": (value, option) => {
+    if (!LINK_PREFIX.test(value)) throw optionInvalid(option, value, "a prefix has 1 to 12 letters and digits");
+    return { interfacePrefix: value };
+  },
+};
 
 /** Throws INVALID_ARGUMENT NETWORK_NAME_INVALID. */
 export function parseNetworkName(name: string): string {
@@ -44,33 +74,17 @@ export function checkDriver(driver: string): void {
   throw new CtlError("NOT_FOUND", { reason: "NETWORK_DRIVER_NOT_FOUND", what, ...facts });
 }
 
-/** Throws INVALID_ARGUMENT NETWORK_OPTION_INVALID, for an option that would be without effect too. */
-export function parseOptions(options: StringMap): BridgeOptions {
-  let parsed: BridgeOptions = { name: undefined, mtu: undefined, isMasqueraded: true };
-  for (const [option, value] of Object.entries(options)) {
-    switch (option) {
-      case "com.docker.network.bridge.name":
-        if (!LINK_NAME.test(value)) throw optionInvalid(option, value, "a link's name has 1 to 15 letters and digits");
-        parsed = { ...parsed, name: value };
-        break;
-      case "com.docker.network.driver.mtu":
-        parsed = { ...parsed, mtu: parseMtu(option, value) };
-        break;
-      case "com.docker.network.bridge.enable_ip_masquerade":
-        parsed = { ...parsed, isMasqueraded: parseBoolean(option, value) };
-        break;
-      case "com.docker.network.bridge.enable_icc":
-        if (!parseBoolean(option, value))
-          throw optionInvalid(option, value, "containers of one network reach each other");
-        break;
-      case "com.docker.network.bridge.host_binding_ipv4":
-        if (value !== "0.0.0.0") throw optionInvalid(option, value, "name the address with each -p instead");
-        break;
-      default:
-        throw optionInvalid(option, value, "there is no such option");
-    }
+/** Options that the driver does not know are kept and without effect, as in Docker. Throws INVALID_ARGUMENT NETWORK_OPTION_INVALID. */
+export function parseOptions(options: StringMap, isInternal: boolean): BridgeOptions {
+  const read = Object.entries(options).map(([option, value]) => OPTIONS[option]?.(value, option) ?? {});
+  const { name, mtu, isMasqueraded = true, ...settings } = Object.assign({}, ...read) as ReturnType<Read>;
+  for (const [option, mode] of [
+    [`${BRIDGE}gateway_mode_ipv4`, settings.gatewayMode],
+    [`${BRIDGE}gateway_mode_ipv6`, settings.gatewayMode6],
+  ] as const) {
+    if (mode === "isolated" && !isInternal) throw optionInvalid(option, mode, "only an internal network has no gateway");
   }
-  return parsed;
+  return { name, mtu, isMasqueraded, settings };
 }
 
 function parseMtu(option: string, value: string): number {
@@ -79,10 +93,17 @@ function parseMtu(option: string, value: string): number {
   throw optionInvalid(option, value, "an MTU is 68 to 65535");
 }
 
+/** As Go's strconv.ParseBool. */
 function parseBoolean(option: string, value: string): boolean {
-  if (value === "true" || value === "1") return true;
-  if (value === "false" || value === "0") return false;
+  if (["1", "t", "T", "true", "TRUE", "True"].includes(value)) return true;
+  if (["0", "f", "F", "false", "FALSE", "False"].includes(value)) return false;
   throw optionInvalid(option, value, "it is true or false");
+}
+
+function parseGatewayMode(option: string, value: string): GatewayMode {
+  const mode = GATEWAY_MODES.find((one) => one === value);
+  if (mode !== undefined) return mode;
+  throw optionInvalid(option, value, `it is one of ${GATEWAY_MODES.join(", ")}`);
 }
 
 function optionInvalid(option: string, value: string, why: string): CtlError {

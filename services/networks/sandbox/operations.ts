@@ -2,7 +2,7 @@ import { isErrno } from "../../kit/linux/libc.ts";
 import { openDnsSockets } from "../dns/sockets.ts";
 import { familyOf } from "../ipam/address.ts";
 import { addAddress, type LinkAddress } from "../netlink/addresses.ts";
-import { createVeth, deleteLink, getLink, setHairpin, setLink } from "../netlink/links.ts";
+import { createVeth, deleteLink, getLink, setLink, setPortFlags } from "../netlink/links.ts";
 import { addRoute } from "../netlink/routes.ts";
 import { type NetlinkCalls, NetlinkSocket } from "../netlink/socket.ts";
 import type { LowDescriptor } from "../nftables/low-descriptor.ts";
@@ -27,6 +27,8 @@ export interface VethRequest {
   readonly mtu?: number;
   /** With bridge-nf-call-iptables the bridge itself turns back what goes to a published port. */
   readonly isHairpin: boolean;
+  /** What comes from other isolated ports of the bridge does not go to this one. */
+  readonly isIsolated: boolean;
 }
 
 export interface MakeSandboxRequest {
@@ -64,7 +66,7 @@ export function sandboxOperations(tools: SandboxTools) {
       tools.namespaces.enter(request.netnsPath, (fd) => addVeth(tools, request.veth, fd)),
     configureInterface: (request: ConfigureRequest) => configureInterface(tools, request),
     openDnsSockets: (netnsPath: string) => openDnsSockets(tools, netnsPath),
-    joinBridge: (request: { readonly hostLink: string; readonly bridge: string }) => joinBridge(tools, request),
+    joinBridge: (request: JoinRequest) => joinBridge(tools, request),
     removeVeth: (hostLink: string) => removeVeth(tools, hostLink),
     removeSandbox: (request: RemoveSandboxRequest) => removeSandbox(tools, request),
   };
@@ -87,7 +89,7 @@ function addVeth(tools: SandboxTools, veth: VethRequest, netnsFd: number): void 
   const peer = { name: veth.interfaceName, netnsFd };
   tools.host.execute([createVeth({ name: veth.hostLink, masterIndex: bridge.index, ...mtu, peer })]);
   try {
-    if (veth.isHairpin) tools.host.execute([setHairpin(getLink(tools.host, veth.hostLink).index, true)]);
+    setFlags(tools, veth);
     using inside = new NetlinkSocket(tools.calls);
     inside.execute([setLink(veth.interfaceName, { isUp: true })]);
   } catch (error) {
@@ -118,8 +120,16 @@ function switchIpv6({ interfaceName, addresses }: ConfigureRequest): void {
   if (readSysctl(name) !== isDisabled) writeSysctls({ [name]: isDisabled });
 }
 
-function joinBridge({ host }: SandboxTools, { hostLink, bridge }: { hostLink: string; bridge: string }): void {
-  host.execute([setLink(hostLink, { masterIndex: getLink(host, bridge).index })]);
+type JoinRequest = Pick<VethRequest, "hostLink" | "bridge" | "isHairpin" | "isIsolated">;
+
+function joinBridge(tools: SandboxTools, request: JoinRequest): void {
+  tools.host.execute([setLink(request.hostLink, { masterIndex: getLink(tools.host, request.bridge).index })]);
+  setFlags(tools, request);
+}
+
+/** A port begins without them, also when it joins a bridge again. */
+function setFlags({ host }: SandboxTools, { hostLink, isHairpin, isIsolated }: JoinRequest): void {
+  if (isHairpin || isIsolated) host.execute([setPortFlags(getLink(host, hostLink).index, { isHairpin, isIsolated })]);
 }
 
 /** 10 to 60 ms in the kernel (it waits for every CPU), so not where somebody waits. No such link is no error. */

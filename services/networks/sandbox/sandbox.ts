@@ -39,6 +39,10 @@ export interface Attachment {
   readonly bridge: string;
   readonly mtu?: number;
   readonly hasIpv6: boolean;
+  /** What is attached does not reach its neighbours. */
+  readonly isIsolated?: boolean;
+  /** Of interfaces' names; left out: `eth`. */
+  readonly interfacePrefix?: string;
 }
 
 export interface InterfaceSettings {
@@ -60,6 +64,10 @@ export function firstVeth({ names }: Pick<SandboxDeps, "names">, sandboxId: stri
   return { networkId, hostLink: vethName(names, sandboxId), interfaceName: "eth0" };
 }
 
+function attachedVeth(deps: SandboxDeps, id: string, { networkId, interfacePrefix = "eth" }: Attachment): Veth {
+  return { ...firstVeth(deps, id, networkId), interfaceName: `${interfacePrefix}0` };
+}
+
 export function netnsPathOf({ netnsDirectory }: Pick<SandboxDeps, "netnsDirectory">, sandboxId: string): string {
   return join(netnsDirectory, sandboxId);
 }
@@ -72,7 +80,7 @@ export function netnsPathOf({ netnsDirectory }: Pick<SandboxDeps, "netnsDirector
 export function makeSandbox(deps: SandboxDeps, attachment?: Attachment, id = newSandboxId()): Promise<Sandbox> {
   return inSpan("sandbox.make", {}, async () => {
     const netnsPath = netnsPathOf(deps, id);
-    const veths = attachment === undefined ? [] : [firstVeth(deps, id, attachment.networkId)];
+    const veths = attachment === undefined ? [] : [attachedVeth(deps, id, attachment)];
     await mkdir(deps.netnsDirectory, { recursive: true, mode: 0o755 });
     const [veth] = veths;
     await refusable("make a sandbox", () =>
@@ -112,8 +120,10 @@ export function configureInterface(
 }
 
 /** Makes the veth a port of its bridge again, which it is no longer when somebody deleted that. */
-export async function joinBridge(deps: SandboxDeps, hostLink: string, bridge: string): Promise<void> {
-  await refusable(`attach ${hostLink} to ${bridge}`, () => deps.thread.call("joinBridge", { hostLink, bridge }));
+export async function joinBridge(deps: SandboxDeps, hostLink: string, attachment: Attachment): Promise<void> {
+  const { bridge } = attachment;
+  const request = { hostLink, bridge, ...portFlags(attachment) };
+  await refusable(`attach ${hostLink} to ${bridge}`, () => deps.thread.call("joinBridge", request));
 }
 
 /** Takes an interface away from a sandbox that stays; 10 to 60 ms in the kernel. None is no error. */
@@ -153,12 +163,23 @@ export async function listHostObjects(deps: SandboxDeps): Promise<HostObjects> {
   };
 }
 
-function vethRequest(veth: Veth, { bridge, mtu }: Attachment) {
+/**
+ * With bridge-nf-call-iptables the bridge itself turns hairpins back, which isolated ports would not let through: there the
+ * table's forward chain keeps neighbours apart. Where it does so for one family alone, isolation has the last word.
+ */
+function portFlags({ isIsolated = false, hasIpv6 }: Attachment) {
+  const switches = ["iptables", ...(hasIpv6 ? ["ip6tables"] : [])].map((one) => `net/bridge/bridge-nf-call-${one}`);
+  const filtered = switches.map((name) => readSysctl(name) === "1");
+  return { isHairpin: filtered.includes(true), isIsolated: isIsolated && filtered.includes(false) };
+}
+
+function vethRequest(veth: Veth, attachment: Attachment) {
+  const { bridge, mtu } = attachment;
   return {
     hostLink: veth.hostLink,
     interfaceName: veth.interfaceName,
     bridge,
-    isHairpin: readSysctl("net/bridge/bridge-nf-call-iptables") === "1",
+    ...portFlags(attachment),
     ...(mtu === undefined ? {} : { mtu }),
   };
 }

@@ -26,7 +26,7 @@ export function holderFrom(message: HolderMessage | undefined): Holder {
 }
 
 export function networkMessage({ network, endpoints }: Inspected): NetworkMessage {
-  const { createdAt, pools, mtu: _mtu, isMasqueraded: _isMasqueraded, ...same } = network;
+  const { createdAt, pools, mtu: _mtu, settings: _settings, isMasqueraded: _isMasqueraded, ...same } = network;
   return NetworkMessage.fromPartial({
     ...same,
     created: timestampOf(createdAt),

@@ -22,7 +22,7 @@ const HOLDING = `
              'connectedBy', coalesce(e.connected_by, ''),
              'network', json_strip_nulls(json_build_object(
                'id', n.id, 'name', n.name, 'driver', n.driver, 'bridge', coalesce(n.bridge, ''),
-               'isInternal', n.is_internal, 'isMasqueraded', n.is_masqueraded, 'mtu', n.mtu, 'pools', coalesce((
+               'isInternal', n.is_internal, 'isMasqueraded', n.is_masqueraded, 'mtu', n.mtu, 'settings', n.settings, 'pools', coalesce((
                  select json_agg(json_build_object('subnet', l.subnet::text, 'gateway', host(l.gateway))
                         order by l.position)
                    from pools l where l.network_id = n.id), '[]')))

@@ -1,6 +1,6 @@
 import type { Db } from "../../kit/database.ts";
 import type { LabelFilter } from "../../kit/filters.ts";
-import { type DriverName, type Network, type Pool, poolsOf, type StringMap } from "../network.ts";
+import { type DriverName, type DriverSettings, type Network, type Pool, poolsOf, type StringMap } from "../network.ts";
 import type { AddressPlan } from "../requests/wanted-pool.ts";
 
 interface NetworkRow {
@@ -13,6 +13,7 @@ interface NetworkRow {
   readonly is_attachable: boolean;
   readonly is_masqueraded: boolean;
   readonly mtu: number | null;
+  readonly settings: DriverSettings;
   readonly pools: readonly Pool[];
   readonly labels: StringMap;
   readonly options: StringMap;
@@ -20,7 +21,7 @@ interface NetworkRow {
 }
 
 const NETWORK = `
-  n.id, n.name, n.driver, n.bridge, n.is_built_in, n.is_internal, n.is_attachable, n.is_masqueraded, n.mtu,
+  n.id, n.name, n.driver, n.bridge, n.is_built_in, n.is_internal, n.is_attachable, n.is_masqueraded, n.mtu, n.settings,
   n.labels, n.options, n.created_at,
   coalesce((
     select json_agg(json_build_object(
@@ -39,6 +40,7 @@ function toNetwork(row: NetworkRow): Network {
     isAttachable: row.is_attachable,
     isMasqueraded: row.is_masqueraded,
     mtu: row.mtu ?? undefined,
+    settings: row.settings,
     pools: row.pools,
     labels: row.labels,
     options: row.options,
@@ -59,9 +61,10 @@ export async function insertNetwork(db: Db, node: string, network: NewNetwork): 
   const { rows } = await db.query<Pick<NetworkRow, "created_at">>(
     `with network as (
        insert into networks (id, node, name, driver, bridge, is_built_in, is_internal, is_attachable, is_masqueraded,
-                             mtu, subnet, ip_range, gateway, first_address, last_address, labels, options)
+                             mtu, subnet, ip_range, gateway, first_address, last_address, labels, options,
+                             settings)
        values ($1, $2, $3, $4, nullif($5, ''), $6, $7, $8, $9, $10, nullif($11, '')::cidr, nullif($12, '')::cidr,
-               nullif($13, '')::inet, nullif($14, '')::inet, nullif($15, '')::inet, $16, $17)
+               nullif($13, '')::inet, nullif($14, '')::inet, nullif($15, '')::inet, $16, $17, $19)
        returning created_at
      ), made as (
        insert into pools (network_id, node, position, subnet, ip_range, gateway, aux_addresses, reserved, first_address,
@@ -91,6 +94,7 @@ export async function insertNetwork(db: Db, node: string, network: NewNetwork): 
       JSON.stringify(network.labels),
       JSON.stringify(network.options),
       JSON.stringify(network.pools.map(poolRow)),
+      JSON.stringify(network.settings),
     ],
   );
   const [made] = rows;

@@ -1,5 +1,6 @@
 import type { Db } from "../../kit/database.ts";
 import type { Port } from "../holding.ts";
+import type { DriverSettings } from "../network.ts";
 import type { PortProtocol } from "../nftables/ports.ts";
 
 const HOSTS: Readonly<Record<string, string>> = { "": "0.0.0.0/0", "::": "::/0" };
@@ -76,6 +77,7 @@ export interface ReservedPortRow {
   readonly isActive: boolean;
   readonly address: string;
   readonly address6: string;
+  readonly settings: DriverSettings;
 }
 
 /** Every port of a node that is to be held against other programs. */
@@ -83,8 +85,8 @@ export async function reservedPortRows(db: Db, node: string): Promise<ReservedPo
   const { rows } = await db.query<ReservedPortRow>(
     `select e.holder, ${HOST_IP} as "hostIp", p.protocol,
             p.host_port as port, p.container_port as "containerPort", p.is_active as "isActive",
-            coalesce(host(e.address), '') as address, coalesce(host(e.address6), '') as address6
-       from published_ports p join endpoints e on e.id = p.endpoint_id
+            coalesce(host(e.address), '') as address, coalesce(host(e.address6), '') as address6, n.settings
+       from published_ports p join endpoints e on e.id = p.endpoint_id join networks n on n.id = e.network_id
       where p.node = $1 and (p.is_active or p.is_chosen)`,
     [node],
   );

@@ -27,7 +27,8 @@ describe("acquiring networks", () => {
     expect(endpoint).to.include({ networkName: "bridge", interfaceName: "eth0", holderName: "web", ipv4Prefix: 16 });
     expect(endpoint?.ipv4Address).to.match(/^172\.\d+\.0\.2$/);
     expect(web.ports.map(({ hostPort }) => hostPort)[0]).to.equal(8080);
-    const random = web.ports[1]?.hostPort ?? 0;
+    expect(web.ports.map(({ hostIp }) => hostIp)).to.deep.equal(["", "::", "", "::"]);
+    const random = web.ports[2]?.hostPort ?? 0;
     expect(random).to.be.within(32_768, 60_999);
     await using agent = await startAgent(web.netnsPath);
     await agent.serve("tcp", 80);
@@ -79,7 +80,7 @@ describe("acquiring networks", () => {
     await eventually(async () => !(await isNamespace(before.netnsPath)));
     expect((await tableOf(lab.names)).ports).to.deep.equal([]);
     const other = await lab.networks.acquire(acquireRequest("other", { ports }), call());
-    expect(other.ports.map(({ hostPort }) => hostPort)[1]).to.equal(7001);
+    expect(other.ports.map(({ hostPort }) => hostPort)[2]).to.equal(7001);
     const after = await lab.networks.acquire(
       acquireRequest("web", { holder: holder("web", "start-2"), ports }),
       call(),

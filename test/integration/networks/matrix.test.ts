@@ -1,20 +1,10 @@
 import { expect } from "chai";
-import type { PortRequest } from "#proto/ctl/networks/v1/networks.ts";
 import { runCommand } from "../../../services/kit/command.ts";
 import { deadline } from "../../../services/kit/deadlines.ts";
 import { type SecondHost, secondHost } from "../../lab/namespace.ts";
 import { type Agent, startAgent } from "./agent.ts";
-import { acquireRequest, call, type NetworksLab, networkRequest, networksLab } from "./networks-lab.ts";
-
-/** A container of these tests, with a server of both families on its ports 80 (tcp and udp), 81 and 90. */
-interface Guest {
-  readonly agent: Agent;
-  readonly address: string;
-  readonly address6: string;
-  readonly netnsPath: string;
-}
-
-const UNREACHED = ["silence", "ENETUNREACH", "EHOSTUNREACH", "ECONNREFUSED", "EACCES"];
+import { type Guest, guestOn, publishedPort as port, UNREACHED } from "./guests.ts";
+import { call, type NetworksLab, networkRequest, networksLab } from "./networks-lab.ts";
 
 describe("who reaches whom, of both families:", () => {
   const stack = new AsyncDisposableStack();
@@ -42,9 +32,8 @@ describe("who reaches whom, of both families:", () => {
     await create("inner", { isInternal: true, enableIpv6: true });
     here = stack.use(await startAgent());
     outside = stack.use(await startAgent(wire.path));
-    const port = (containerPort: number, hostPort: number, hostIp = "", protocol = "tcp") => ({
-      ...{ containerPort, hostPort, hostIp, protocol },
-    });
+    const guest = async (name: string, network: string, ports: ReturnType<typeof port>[] = []) =>
+      stack.use(await guestOn(lab, network, { name, ports }));
     web = await guest("web", "both", [
       port(80, 8080),
       port(80, 8080, "", "udp"),
@@ -62,17 +51,6 @@ describe("who reaches whom, of both families:", () => {
   });
 
   after(() => stack.disposeAsync());
-
-  async function guest(name: string, network: string, ports: Partial<PortRequest>[] = []): Promise<Guest> {
-    const request = acquireRequest(name, { endpoints: [{ network }], ports });
-    const { netnsPath, endpoints } = await lab.networks.acquire(request, call());
-    const agent = stack.use(await startAgent(netnsPath));
-    await agent.serve("tcp", 80, "::");
-    await agent.serve("udp", 80, "::");
-    await agent.serve("tcp", 81, "::");
-    await agent.serve("tcp", 90, "::");
-    return { agent, netnsPath, address: endpoints[0]?.ipv4Address ?? "", address6: endpoints[0]?.ipv6Address ?? "" };
-  }
 
   it("the host reaches published ports at its addresses and at both loopbacks, as the network's gateway", async () => {
     for (const protocol of ["tcp", "udp"] as const) {
