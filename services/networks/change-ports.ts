@@ -2,8 +2,9 @@ import { type Db, violates } from "../kit/database.ts";
 import { CtlError } from "../kit/errors.ts";
 import type { Deps } from "./deps.ts";
 import { recordPortEvents } from "./events.ts";
-import { type Holding, hasOutside, hostPortOf, type Port, portRules } from "./holding.ts";
+import { forwardRules, type Holding, hasOutside, hostPortOf, type Port, portRules } from "./holding.ts";
 import { forgetFlows } from "./host/bring-up.ts";
+import { reachable } from "./new-holding.ts";
 import { portConflict, type Reserved, releaseReserved, reservePorts } from "./ports/reserve.ts";
 import type { PortRequest } from "./requests/acquire-request.ts";
 import { lockHolding } from "./store/holdings.ts";
@@ -38,6 +39,7 @@ export async function changePorts(wish: PortsWish, deps: Deps, signal: AbortSign
     releaseReserved(reserved, wish.holder, deps);
     throw error;
   }
+  deps.forwarders.put(wish.holder, forwardRules(holding));
   await forgetFlows(rulesOf([...added, ...removed]), deps);
   for (const port of removed) deps.hostPorts.release(hostPortOf(port), wish.holder);
   if (added.length > 0) await deps.firewall.refresh();
@@ -72,10 +74,11 @@ async function rewrite(tx: Db, { holding, added, removed }: Rewritten, { node }:
 }
 
 async function reserveNew(tx: Db, { add }: PortsWish, held: Holding, reserved: Reserved, deps: Deps): Promise<Port[]> {
-  const requests = add.filter((one) => !isThere(one, held));
-  if (requests.length === 0) return [];
+  const missing = add.filter((one) => !isThere(one, held));
+  if (missing.length === 0) return [];
   const target = held.endpoints.find(({ network }) => hasOutside(network));
   if (target === undefined) throw unreachable(held);
+  const requests = missing.map((one) => ({ ...one, hostIps: reachable(one, target) }));
   const wanted = { holder: held.holder, endpointId: target.id, requests };
   return reservePorts(wanted, await takenPorts(tx, deps.node), reserved, deps);
 }

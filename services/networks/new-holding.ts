@@ -7,7 +7,7 @@ import { defaultRouteEndpoint, type Endpoint, type Holding, type Port } from "./
 import { FAMILIES, familyOf, parseAddress } from "./ipam/address.ts";
 import { isUsable, parseSubnet } from "./ipam/subnet.ts";
 import { vethName } from "./names.ts";
-import { hasFamily, type Network, type PoolFacts, poolsOf, poolWith } from "./network.ts";
+import { hasFamily, type Network, type NetworkFacts, type PoolFacts, poolsOf, poolWith } from "./network.ts";
 import { ALL_IPV6, hasIpv6 } from "./ports/host-ports.ts";
 import { type Reserved, reservePorts } from "./ports/reserve.ts";
 import type { AcquireRequest, EndpointRequest, PortRequest } from "./requests/acquire-request.ts";
@@ -135,7 +135,10 @@ export async function portsFor(
 }
 
 /** All of the host's addresses are of both families where it has both, and SCTP is carried from none to the other. */
-function reachable({ hostIps, protocol }: PortRequest, { network }: NewEndpoint): readonly string[] {
+export function reachable(
+  { hostIps, protocol }: PortRequest,
+  { network }: { readonly network: NetworkFacts },
+): readonly string[] {
   if (hostIps.length === 1) return hostIps;
   // as in Docker such a port is IPv4's alone
   if (network.settings.hostBinding !== undefined) return [network.settings.hostBinding];

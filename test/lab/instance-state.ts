@@ -125,7 +125,10 @@ const OPAQUE = [
 
 async function filesOf({ root, run }: Place): Promise<string[]> {
   const listed = await Promise.all([listFiles(root, root, "root"), listFiles(run, run, "run")]);
-  return listed.flat().filter((name) => !LASTING.has(name)).map((name) => withoutIds(name.replace(/^root\/images\/l\/[^/]+/, "root/images/l/*")));
+  return listed
+    .flat()
+    .filter((name) => !LASTING.has(name))
+    .map((name) => withoutIds(name.replace(/^root\/images\/l\/[^/]+/, "root/images/l/*")));
 }
 
 /** Says that the host forwards IPv6 since the first network of it, which a removed one does not take back. */

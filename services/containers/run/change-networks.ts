@@ -52,7 +52,10 @@ async function changeNow(
   });
   if (row === undefined || row.given === null || given === undefined || !isUp(row.state)) return;
   const name = {
-    hostname: hostnameOf({ id: row.id as ContainerId, spec: row.spec, netnsPath: row.given.netnsPath || undefined }),
+    hostname: hostnameOf({
+      ...{ id: row.id as ContainerId, spec: row.spec, netnsPath: row.given.netnsPath || undefined },
+      others: { joined: new Map() }, // who shares another's network has none of its own to change
+    }),
     domainname: row.spec.domainname,
   };
   const lines = ({ endpoints }: Pick<Given, "endpoints">) =>

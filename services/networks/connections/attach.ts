@@ -1,5 +1,5 @@
 import type { Deps } from "../deps.ts";
-import { driverNetworkOf, type Endpoint, type Holding, portRules, routedFamilies } from "../holding.ts";
+import { driverNetworkOf, type Endpoint, forwardRules, type Holding, portRules, routedFamilies } from "../holding.ts";
 import { forgetFlows, sandboxOf, settingsOf, vethsOf } from "../host/bring-up.ts";
 import type { PortRule } from "../nftables/ports.ts";
 
@@ -27,6 +27,7 @@ export async function configure(holding: Holding, endpoint: Endpoint, present: H
 
 /** The mappings that differ, in one change: a packet meets the ones or the others. */
 export async function changeMappings(before: Holding, after: Holding, deps: Deps): Promise<void> {
+  deps.forwarders.put(after.holder, forwardRules(after));
   const [old, now] = [portRules(before), portRules(after)];
   const change = { add: without(now, old), remove: without(old, now) };
   if (change.add.length + change.remove.length === 0) return;

@@ -118,7 +118,7 @@ async function recordIn(tx: Db, wish: Wish, reserved: Reserved, deps: Deps): Pro
 async function insertInto(tx: Db, before: Holding, { request, network }: Wish, deps: Deps): Promise<Endpoint> {
   const { holder, holderName, acquiredBy, netnsId, dnsServers } = before;
   const bare = newEndpoint(network, request.endpoint, request.operation);
-  const links = { interfaceName: freeName(before.endpoints), hostLink: vethName(deps.names, bare.id) };
+  const links = { interfaceName: freeName(network, before.endpoints), hostLink: vethName(deps.names, bare.id) };
   const endpoint = network.driver === "bridge" ? { ...bare, ...links } : bare;
   const addresses = await insertHolding(tx, deps.node, {
     ...{ holder, holderName, acquiredBy, netnsId, dnsServers },
@@ -149,9 +149,9 @@ async function portsOf(
 }
 
 /** The lowest that no interface of the holder has. */
-function freeName(endpoints: readonly Endpoint[]): string {
+function freeName({ settings: { interfacePrefix = "eth" } }: Network, endpoints: readonly Endpoint[]): string {
   const names = new Set(endpoints.map(({ interfaceName }) => interfaceName));
-  for (let number = 0; ; number++) if (!names.has(`eth${number}`)) return `eth${number}`;
+  for (let number = 0; ; number++) if (!names.has(`${interfacePrefix}${number}`)) return `${interfacePrefix}${number}`;
 }
 
 /** Of those that are not there any more its start will tell. */

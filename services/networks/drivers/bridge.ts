@@ -127,6 +127,8 @@ function bridgeSysctls({ bridge, hasIpv6 }: Attachment): Sysctls {
     [`net/ipv4/conf/${bridge}/route_localnet`]: "1",
     [`net/ipv4/conf/${bridge}/forwarding`]: "1",
     [`net/ipv6/conf/${bridge}/accept_ra`]: "0",
+    // for as long as its link-local address is doubted it asks for no neighbour on behalf of what it forwards
+    [`net/ipv6/conf/${bridge}/accept_dad`]: "0",
     [`net/ipv6/conf/${bridge}/disable_ipv6`]: hasIpv6 ? "0" : "1",
   };
 }

@@ -29,7 +29,9 @@ export function bridgeElements(verb: Verb, table: string, bridges: readonly Brid
     bridges.filter((one) => !one.isInternal && one[list]?.includes(family)).map((one) => quoted(one.name));
   const sets: Readonly<Record<string, readonly string[]>> = {
     bridges: bridges.map((one) => quoted(one.name)),
-    same_bridge: bridges.filter((one) => one.isIsolated !== true).map((one) => `${quoted(one.name)} . ${quoted(one.name)}`),
+    same_bridge: bridges
+      .filter((one) => one.isIsolated !== true)
+      .map((one) => `${quoted(one.name)} . ${quoted(one.name)}`),
     internal_bridges: bridges.filter((one) => one.isInternal).map((one) => quoted(one.name)),
     unprotected: named("unprotected", 4),
     unprotected6: named("unprotected", 6),

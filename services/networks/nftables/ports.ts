@@ -18,7 +18,11 @@ export function portElements(verb: "add" | "delete", table: string, ports: reado
   return PORT_MAPS.flatMap((map) => {
     const elements = ports
       .filter((port) => portMap(port) === map)
-      .map((port) => (verb === "add" && port.isRouted !== true ? `${portKey(port)} : ${port.address} . ${port.containerPort}` : portKey(port)));
+      .map((port) =>
+        verb === "add" && port.isRouted !== true
+          ? `${portKey(port)} : ${port.address} . ${port.containerPort}`
+          : portKey(port),
+      );
     return elements.length === 0 ? [] : [`${verb} element inet ${table} ${map} { ${elements.join(", ")} }`];
   });
 }

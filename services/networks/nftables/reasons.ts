@@ -19,6 +19,7 @@ const REASONS: readonly Reason[] = [
     text: /jump/,
     why: "what is sent to one of the host's addresses may be for a published port",
   },
+  { chain: /^published_ports$/, text: /::1 return/, why: "what is sent to ::1 is carried by the service" },
   { chain: /^published_ports$/, text: /_by_address/, why: "ports published on one address lead to their container" },
   { chain: /^published_ports$/, text: /./, why: "ports published on all addresses lead to their container" },
   {
@@ -38,6 +39,17 @@ const REASONS: readonly Reason[] = [
     text: /@internal_bridges/,
     why: "nothing passes between an internal network and anywhere else",
   },
+  {
+    chain: /^forward$/,
+    text: /@unprotected/,
+    why: "the network's gateway mode is nat-unprotected: its ports are all open",
+  },
+  {
+    chain: /^forward$/,
+    text: /@opened/,
+    why: "the network is routed: published ports are open at the container's address",
+  },
+  { chain: /^forward$/, text: /@routed/, why: "the network is routed: who cannot be reached is told so" },
   { chain: /^forward$/, text: /dnat accept/, why: "what was translated for a published port may come in" },
   { chain: /^forward$/, text: /oifname @bridges drop/, why: "a container's own address is not reached from elsewhere" },
   {

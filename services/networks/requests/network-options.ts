@@ -82,7 +82,8 @@ export function parseOptions(options: StringMap, isInternal: boolean): BridgeOpt
     [`${BRIDGE}gateway_mode_ipv4`, settings.gatewayMode],
     [`${BRIDGE}gateway_mode_ipv6`, settings.gatewayMode6],
   ] as const) {
-    if (mode === "isolated" && !isInternal) throw optionInvalid(option, mode, "only an internal network has no gateway");
+    if (mode === "isolated" && !isInternal)
+      throw optionInvalid(option, mode, "only an internal network has no gateway");
   }
   return { name, mtu, isMasqueraded, settings };
 }

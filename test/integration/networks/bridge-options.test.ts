@@ -106,7 +106,9 @@ for (const isBridgeFiltered of [true, false]) {
       const options = { [option("gateway_mode_ipv4")]: "isolated", [option("gateway_mode_ipv6")]: "isolated" };
       const hidden = await network(options, { isInternal: true });
       const [one, other] = [await guest(hidden), await guest(hidden)];
-      expect(await addresses(hidden.bridge)).to.not.include("inet 1").and.to.not.include(hidden.pools[1]?.gateway);
+      expect(await addresses(hidden.bridge))
+        .to.not.include("inet 1")
+        .and.to.not.include(hidden.pools[1]?.gateway);
       expect(await one.agent.call("tcp", other.address, 90)).to.equal(one.address);
       expect(await one.agent.call("tcp", other.address6, 90)).to.equal(one.address6);
       expect(await here.call("tcp", one.address, 90)).to.be.oneOf(UNREACHED);
