@@ -25,7 +25,8 @@ export function describeStep(name: string, open: () => Promise<StepUnderTest>): 
   const later = { ...first, operation: "operation-2" };
   const other = { holder: "d".repeat(64), operation: "operation-3" };
 
-  describe(`the step ${name}`, () => {
+  describe(`the step ${name}`, function () {
+    this.timeout(60_000); // five worlds of a service each
     it("done twice answers the same and leaves the same", async () => {
       await using step = await open();
       const answer = await step.do(first);
