@@ -69,6 +69,7 @@ export class WarmPool implements AsyncDisposable {
     const shelf = this.#shelves.get(networkId);
     this.#shelves.delete(networkId);
     for (const sandbox of shelf?.ready ?? []) await this.#remove(sandbox);
+    this.#refill(this.#settings.refillDelayMs); // what it took of the total is the others' now
   }
 
   /**
