@@ -25,7 +25,8 @@ export function compare(scenario: string, { line }: Call, docker: CommandResult,
 }
 
 /** Lists that dockerd gives in an order that is nobody's: that of a map, of a directory, or of things made in the same second. */
-const UNORDERED = /^(images|image (ls|prune)|volume (ls|prune)|system prune|rmi|port|diff) ?|\{\{\.Mounts\}\}/;
+const UNORDERED =
+  /^(images|image (ls|prune)|volume (ls|prune)|system prune|rmi|port|diff) ?|\{\{\.(Mounts|Networks)\}\}/;
 
 function compareOutput(line: string, docker: string, ctl: string): Found[] {
   const values = [jsonOf(docker), jsonOf(ctl)] as const;

@@ -41,12 +41,14 @@ export function networkRoutes(app: FastifyInstance, deps: DockerApiDeps): void {
   });
   app.post<ById>("/networks/:id/connect", async (request, reply) => {
     const body = jsonBody(connectBody, request.body, request.headers);
+    request.subject = body.Container;
     const endpoint = endpointRequest(request.params.id, body.EndpointConfig);
     await deps.engine.connectContainer({ ref: body.Container, endpoint }, request.call);
     return nothing(reply, 200);
   });
   app.post<ById>("/networks/:id/disconnect", async (request, reply) => {
     const { Container: ref, Force: force } = jsonBody(disconnectBody, request.body, request.headers);
+    request.subject = ref;
     await deps.engine.disconnectContainer({ ref, network: request.params.id, force }, request.call);
     return nothing(reply, 200);
   });

@@ -50,5 +50,12 @@ export const CTL: readonly Known[] = [
   { reason: "users need no entry in passwd", call: /^(cp -a passwd|exec) user/ },
   { reason: "a network that only configures others: refused", call: /^network (create --config-only|rm) cfg/ },
   { reason: "what is still to come says so", call: /^(save|load|import|commit|build|push) /, at: /stdout|stderr/ },
+  { reason: "another container's network is not shared yet", call: /--network container:two|^inspect three/ },
+  {
+    reason: "an endpoint of which nothing was asked has nulls",
+    at: /^bridge\.(IPAMConfig|Aliases|DriverOpts)$/,
+    ctl: /null/,
+  },
+  { reason: "and so where it is one of several", call: /json \$e\.IPAMConfig/, ctl: /null/ },
   { reason: "volume prune takes a volume with options too", call: /^volume (prune|ls|rm)/, at: /stdout|stderr/ },
 ];

@@ -15,5 +15,15 @@ export const WORDS: readonly Known[] = [
   { reason: "the path of the host is nobody's business", at: /stderr/, docker: /~stat <root>.*: not a directory/ },
   { reason: "what is wrong with an archive", at: /stderr/, ctl: /annot unpack the archive/ },
   { reason: "a colon before the name, as everywhere else", call: /^ps --filter (before|since)=nope/, at: /stderr/ },
+  {
+    reason: "a container is called what it was called in the request",
+    at: /stderr/,
+    ctl: /ontainer one is not connected/,
+  },
+  {
+    reason: "with force too it is the container that there is not",
+    call: /^network disconnect -f lan nope/,
+    at: /stderr/,
+  },
   { reason: "ctl's own words in the state too", at: /^Error$/ },
 ];
