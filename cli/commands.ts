@@ -52,11 +52,14 @@ const top: Load = async () => (await import("./commands/top.ts")).top;
 const unpause: Load = async () => (await import("./commands/unpause.ts")).unpause;
 const update: Load = async () => (await import("./commands/update.ts")).update;
 const version: Load = async () => (await import("./commands/version.ts")).version;
+const volumeBackup: Load = async () => (await import("./commands/volume/backup.ts")).backupVolume;
+const volumeClone: Load = async () => (await import("./commands/volume/clone.ts")).cloneVolume;
 const volumeCreate: Load = async () => (await import("./commands/volume/create.ts")).createVolume;
 const volumeInspect: Load = async () => (await import("./commands/inspect.ts")).inspectVolumes;
 const volumeLs: Load = async () => (await import("./commands/volume/ls.ts")).listVolumes;
 const systemPrune: Load = async () => (await import("./commands/system/prune.ts")).pruneSystem;
 const volumePrune: Load = async () => (await import("./commands/volume/prune.ts")).pruneVolumes;
+const volumeRestore: Load = async () => (await import("./commands/volume/restore.ts")).restoreVolume;
 const volumeRm: Load = async () => (await import("./commands/volume/rm.ts")).removeVolumes;
 const wait: Load = async () => (await import("./commands/wait.ts")).wait;
 
@@ -184,12 +187,15 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   volume: {
     summary: "Manage volumes",
     commands: {
+      backup: volumeBackup,
+      clone: volumeClone,
       create: volumeCreate,
       inspect: volumeInspect,
       list: volumeLs,
       ls: volumeLs,
       prune: volumePrune,
       remove: volumeRm,
+      restore: volumeRestore,
       rm: volumeRm,
     },
   },

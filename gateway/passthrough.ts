@@ -46,7 +46,11 @@ const ALLOWED = {
     ...(["createNetwork", "listNetworks", "inspectNetwork", "removeNetwork", "pruneNetworks"] as const),
     ...(["listRules", "traceConnection"] as const),
   ),
-  volumes: pick(VolumesService, "createVolume", "listVolumes", "inspectVolume", "removeVolume", "pruneVolumes"),
+  volumes: pick(
+    VolumesService,
+    ...(["createVolume", "listVolumes", "inspectVolume", "removeVolume", "pruneVolumes"] as const),
+    ...(["cloneVolume", "restoreVolume"] as const),
+  ),
   containers: pick(
     ContainersService,
     ...(["stopContainer", "killContainer", "updateContainer", "pauseContainer", "unpauseContainer"] as const),

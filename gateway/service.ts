@@ -5,6 +5,7 @@ import type { Handlers } from "../services/kit/grpc/handlers.ts";
 import type { Clients } from "./clients.ts";
 import type { GatewayDeps } from "./deps.ts";
 import { mergeEvents } from "./events/merge.ts";
+import { backupVolume } from "./operations/backup.ts";
 import { createContainer } from "./operations/create-call.ts";
 import { connectContainer, disconnectContainer } from "./operations/networks/calls.ts";
 import { gatewayStopping, runOperation } from "./operations/operation.ts";
@@ -47,6 +48,7 @@ export function gatewayHandlers(deps: GatewayDeps): Handlers<typeof GatewayServi
     connectContainer: (request, { signal }) => connectContainer(request, deps, signal),
     disconnectContainer: (request, { signal }) => disconnectContainer(request, deps, signal),
     updatePorts: (request, { signal }) => updatePorts(request, clients, signal),
+    backupVolume: (request, { signal }) => backupVolume(request, deps, signal),
     pruneContainers: (request, { signal }) => pruneContainers(request, deps, signal),
     events: async function* ({ since, until, filters, cursor }, { signal }) {
       parseEventFilters(filters); // before services are asked, which would be asked again where one refuses

@@ -10,13 +10,12 @@ import type { Daemon } from "../daemon.ts";
 import { localArchive } from "./local-archive.ts";
 import { absolute, localSource } from "./local-place.ts";
 import { type Destination, type Place, planCopy, refused } from "./place.ts";
+import { sendStream } from "./send-stream.ts";
 
 const S_IFMT = 0o170000;
 const S_IFREG = 0o100000;
 const S_IFDIR = 0o040000;
 const S_IFLNK = 0o120000;
-/** Headers are small: sent one by one they would cost a message each. */
-const MESSAGE_BYTES = 256 << 10;
 
 /** Copies into a container; answers the archive's bytes and where they went. */
 export async function copyToContainer(
@@ -62,34 +61,7 @@ async function statOf(daemon: Daemon, ref: string, path: string): Promise<PathSt
 async function send(daemon: Daemon, ref: string, path: string, chunks: AsyncIterable<Uint8Array>): Promise<number> {
   const call = await daemon.open(ContainersService.writeArchive);
   const open = { ref, path, noOverwriteDirNonDir: true, copyUidGid: false };
-  await call.send(WriteArchiveRequest.fromPartial({ part: { $case: "open", value: open } }));
-  const messages = batched(chunks);
-  const refused = call.ended.then(() => undefined);
-  let bytes = 0;
-  try {
-    // a source that waits for somebody to type does not keep a call that has ended
-    for (let next = await Promise.race([messages.next(), refused]); next?.done === false; ) {
-      bytes += next.value.length;
-      await call.send({ part: { $case: "data", value: next.value } });
-      next = await Promise.race([messages.next(), refused]);
-    }
-    await call.closeSend();
-    for await (const _ of call);
-  } finally {
-    call.cancel();
-  }
-  return bytes;
-}
-
-async function* batched(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
-  let batch: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of chunks) {
-    batch.push(chunk);
-    size += chunk.length;
-    if (size < MESSAGE_BYTES) continue;
-    yield Buffer.concat(batch);
-    [batch, size] = [[], 0];
-  }
-  if (size > 0) yield Buffer.concat(batch);
+  const first = WriteArchiveRequest.fromPartial({ part: { $case: "open", value: open } });
+  const sent = await sendStream(call, first, chunks, (value) => ({ part: { $case: "data" as const, value } }));
+  return sent.bytes;
 }

@@ -19,6 +19,7 @@ import { type Operations, resumeOperation } from "./operation.ts";
 import { ownerLock } from "./owner.ts";
 import { removeKind } from "./remove.ts";
 import { pullChoice, runKind } from "./run.ts";
+import { abandonedStandStill, standStillKind } from "./stand-still.ts";
 import { startKind } from "./start.ts";
 import { removeState, runState, startState } from "./states.ts";
 
@@ -125,6 +126,10 @@ async function resumeKind(
   if (row.kind === "disconnect") {
     const state = { clients, operation, subject, request: DisconnectContainerRequest.decode(row.request) };
     return resumeOperation(disconnectKind, state, direction, operations, signal);
+  }
+  if (row.kind === standStillKind.name) {
+    const state = abandonedStandStill(clients, operation, subject);
+    return resumeOperation(standStillKind, state, direction, operations, signal);
   }
   const { spec, pull, auth, isForeground } = RunOpen.decode(row.request);
   const wish = { operation, subject, spec, pull: pullChoice(pull), auth };

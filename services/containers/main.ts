@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { ImageConfig } from "#proto/ctl/images/v1/images.ts";
 import { type BootContext, boot } from "../kit/boot.ts";
 import { deadline } from "../kit/deadlines.ts";
-import { ArchiveThreads } from "./archive/threads.ts";
+import { archiveThreads } from "./archive/threads.ts";
 import { keepExitWatch } from "./background.ts";
 import { DetachedExecs } from "./exec/detached-execs.ts";
 import { RunEnds } from "./exits/ends.ts";
@@ -57,7 +57,7 @@ async function start({ config, db, feed, log, nodeId: node, signal }: BootContex
   const thaw = (row: ContainerRow) => resume(db, host, row, deadline(RESUME_TIMEOUT_MS, `thaw container ${row.name}`));
   const stopping = { db, feed, pidfds, resume: thaw };
   const removals = undo.use(new Removals({ ...stopping, host, serial, log }));
-  const archives = undo.use(new ArchiveThreads());
+  const archives = undo.use(archiveThreads());
   const logging = parseLogConfig(config["log-driver"], config["log-opts"]);
   const detached = undo.use(new DetachedExecs({ db, host, node, log }));
   const preparations = undo.use(new Preparations(host, serial));

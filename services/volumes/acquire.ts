@@ -3,7 +3,7 @@ import { isFillable } from "./copy-up/fillable.ts";
 import type { Deps } from "./deps.ts";
 import { driverNamed, type Restriction } from "./drivers/driver.ts";
 import { readySource } from "./mounts/bind.ts";
-import { giveOwner, keptOwner } from "./mounts/give-owner.ts";
+import { giveOwner, hostOwner, keptOwner } from "./mounts/give-owner.ts";
 import type { BindMount, Mount, TmpfsMount, VolumeMount } from "./mounts/mount.ts";
 import { acquireReferences, type Holder } from "./references.ts";
 import type { Reference } from "./store.ts";
@@ -49,11 +49,9 @@ export async function acquire(
     deps,
     signal,
   );
-  const references = await acquireReferences(
-    owner,
-    mounts.filter((mount) => mount.kind === "volume"),
-    deps,
-  );
+  const volumeMounts = mounts.filter((mount) => mount.kind === "volume");
+  const hostMounts = volumeMounts.map((mount) => ({ ...mount, owner: hostOwner(mount, deps.userMapping) }));
+  const references = await acquireReferences(owner, hostMounts, deps);
   await attachAll(
     [...references.values()].map(({ volume }) => volume),
     deps,
@@ -68,7 +66,7 @@ export async function acquire(
     }
     const reference = referenceOf(mount, references);
     resolved.push(await resolve(mount, reference, deps));
-    const kept = await keptOwner(mount.owner, reference, deps);
+    const kept = await keptOwner(hostOwner(mount, deps.userMapping), reference, deps);
     if (kept !== undefined) warnings.push(kept);
   }
   return { mounts: resolved, warnings };

@@ -2,14 +2,16 @@ import { asCtlError } from "../kit/errors.ts";
 import { readMountinfo } from "../kit/linux/mountinfo.ts";
 import { attribute } from "../kit/telemetry/attributes.ts";
 import { detachIdle, isPlain } from "./attachment.ts";
+import { letGoIfDead } from "./content/hold.ts";
+import { tryLockContent } from "./content/lock.ts";
+import { dropAbandoned } from "./content/new-content.ts";
 import { dropLeftovers, moveIn } from "./copy-up/fill.ts";
 import { isStagingName } from "./copy-up/fillable.ts";
-import { tryLockFilling } from "./copy-up/filling-lock.ts";
 import { recordCreated } from "./create.ts";
 import type { Deps } from "./deps.ts";
 import { DEFAULT_DRIVER, driverNamed } from "./drivers/driver.ts";
 import { allContents, contentsOf, ensureDirectory, type VolumeDirectories } from "./drivers/local/directories.ts";
-import { allVolumes, insertVolumes, lockVolumeIfFree, volumeNamed } from "./store.ts";
+import { allVolumes, insertVolumes, lockVolumeIfFree, volumeNamed, workingHolders } from "./store.ts";
 import { looksAnonymous, type Volume, type VolumeName } from "./volume.ts";
 
 /**
@@ -32,6 +34,18 @@ export async function reconcile(deps: Deps, directories: VolumeDirectories, sign
     if (!names.has(name)) await mending(name, deps, () => adoptDirectory(name, deps, directories));
   }
   await endIdleMounts(volumes, deps);
+  await clearUpWork(deps, signal);
+}
+
+/** What a clone, a backup or a restore left that was killed: also in another replica, so it is looked for often. */
+export async function clearUpWork(deps: Deps, signal: AbortSignal): Promise<void> {
+  for (const id of await dropAbandoned(deps, signal)) {
+    deps.log.warn({ [attribute.path]: id }, "content that was not completed is deleted");
+  }
+  for (const holder of await workingHolders(deps.db, deps.node)) {
+    if (!(await letGoIfDead(holder, deps, signal))) continue;
+    deps.log.warn({ "ctl.holder": holder }, "volume let go: who read it was cut off");
+  }
 }
 
 /** One volume that cannot be mended keeps no other from it. */
@@ -51,6 +65,7 @@ async function mendDirectory({ id }: Volume, { db, log }: Deps, directories: Vol
     if (volume === undefined) return;
     const origin = await ensureDirectory(directories, volume);
     const fields = { [attribute.volumeName]: volume.name };
+    if (origin === "incoming") log.warn(fields, "volume has its content now: what made it had been cut off");
     if (origin === "restored") log.warn(fields, "volume back from the trash: its removal had not been completed");
     if (origin === "made") log.warn(fields, "volume's directory was missing: it has an empty one now");
   });
@@ -61,7 +76,7 @@ function isCutOff(volume: Volume, contents: readonly string[] | undefined): bool
 }
 
 async function finishCopyUp({ id, name }: Volume, deps: Deps, signal: AbortSignal): Promise<void> {
-  await using lock = await tryLockFilling(deps.db, id, signal);
+  await using lock = await tryLockContent(deps.db, id, signal);
   if (lock === undefined) return; // it is going on
   const volume = await volumeNamed(deps.db, deps.node, name);
   if (volume?.id !== id) return;

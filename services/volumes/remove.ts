@@ -26,7 +26,7 @@ export async function remove(
       if (force) return { changed: false };
       throw volumeNotFound(name, `remove volume "${name}"`);
     }
-    if (volume.holders.length > 0) throw volumeInUse(volume);
+    if (volume.holders.length > 0) throw volumeInUse(volume, `remove volume "${name}"`);
     await discard(tx, volume, drivers);
     return { changed: true };
   });
@@ -49,11 +49,11 @@ export async function discard(tx: Db, volume: Volume, drivers: Deps["drivers"]):
   });
 }
 
-function volumeInUse({ name, holders }: Volume): CtlError {
+export function volumeInUse({ holders }: Volume, what: string): CtlError {
   const containers = holders.map((holder) => holder.slice(0, 12)).join(", ");
   return new CtlError("FAILED_PRECONDITION", {
     reason: "VOLUME_IN_USE",
-    what: `remove volume "${name}"`,
+    what,
     why: `it is in use by ${holders.length === 1 ? "container" : "containers"} ${containers}`,
     fix: `remove ${holders.length === 1 ? "that container" : "those containers"} first (ctl rm)`,
   });

@@ -7,6 +7,8 @@ import type { BoundService } from "../kit/grpc/server.ts";
 import { inParallel } from "../kit/parallel.ts";
 import type { EventFeed } from "../kit/watch.ts";
 import { acquire } from "./acquire.ts";
+import { backupVolume } from "./backup.ts";
+import { cloneVolume } from "./clone.ts";
 import { copyUp } from "./copy-up.ts";
 import { createVolume } from "./create.ts";
 import type { Deps } from "./deps.ts";
@@ -17,6 +19,7 @@ import { pruneVolumes } from "./prune.ts";
 import { release, undoAcquire } from "./references.ts";
 import { remove } from "./remove.ts";
 import { holderFrom, makerOf, mountFrom, mountMessage, volumeMessage } from "./service/messages.ts";
+import { restoreCall } from "./service/restore.ts";
 import { sizeBytesOf } from "./size.ts";
 import { parseVolumeName } from "./volume.ts";
 
@@ -72,6 +75,15 @@ export function volumesService(deps: Deps, feed: EventFeed): BoundService {
       await release(holder, removeAnonymous ? "remove" : "keep", deps);
       return {};
     },
+    cloneVolume: async ({ ref: source, name, labels }, { actor, signal }) => {
+      const request = { source, name: parseVolumeName(name), labels, createdBy: makerOf(actor) };
+      return { volume: volumeMessage(await cloneVolume(request, deps, signal), deps.drivers) };
+    },
+    backupVolume: async function* ({ ref: name, id }, { signal }) {
+      for await (const data of backupVolume({ name, id: unlessEmpty(id, String) }, deps, signal))
+        yield { data: Buffer.from(data) };
+    },
+    restoreVolume: (requests, call) => restoreCall(requests, deps, call),
     watch: (request, { signal }) => watchEvents(feed, request, signal),
   };
   return { definition: VolumesService, implementation: implement(VolumesService, handlers, deps.log) };

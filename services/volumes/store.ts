@@ -35,6 +35,8 @@ function toVolume(row: VolumeRow): Volume {
 }
 
 export interface NewVolume {
+  /** Undefined: a new one. */
+  readonly id?: string;
   readonly name: VolumeName;
   readonly driver: string;
   readonly options: StringMap;
@@ -57,10 +59,10 @@ export async function insertVolumes(
   maker: Maker,
 ): Promise<Volume[]> {
   const { rows } = await db.query<VolumeRow>(
-    `insert into volumes as v (node, name, driver, options, labels, is_anonymous, made_by, created_by)
-     select $1, n.name, n.driver, n.options, n.labels, n."isAnonymous", $3, $4
+    `insert into volumes as v (id, node, name, driver, options, labels, is_anonymous, made_by, created_by)
+     select coalesce(n.id, gen_random_uuid()), $1, n.name, n.driver, n.options, n.labels, n."isAnonymous", $3, $4
        from jsonb_to_recordset($2::jsonb)
-            as n (name text, driver text, options jsonb, labels jsonb, "isAnonymous" boolean)
+            as n (id uuid, name text, driver text, options jsonb, labels jsonb, "isAnonymous" boolean)
       order by n.name
      on conflict on constraint volumes_name do nothing
      returning ${VOLUME}`,
@@ -250,6 +252,16 @@ export async function usesOf(db: Db, volumeId: string): Promise<Use[]> {
     [volumeId],
   );
   return rows;
+}
+
+/** Holders that are no containers: what works on a volume's content, `PURPOSE:ID`. */
+export async function workingHolders(db: Db, node: string): Promise<string[]> {
+  const { rows } = await db.query<{ holder: string }>(
+    `select distinct m.holder from mount_references m join volumes v on v.id = m.volume_id
+      where v.node = $1 and m.holder like '%:%' order by m.holder`,
+    [node],
+  );
+  return rows.map((row) => row.holder);
 }
 
 export interface DroppedReference {

@@ -3,10 +3,11 @@ import { keepDuty } from "../kit/duty.ts";
 import { trimEvents, trimSteps } from "../kit/outbox.ts";
 import type { Deps } from "./deps.ts";
 import type { VolumeDirectories } from "./drivers/local/directories.ts";
-import { reconcile } from "./reconcile.ts";
+import { clearUpWork, reconcile } from "./reconcile.ts";
 import { emptyTrash } from "./trash.ts";
 
 const TRASH_MS = 1_000;
+const WORK_MS = 5_000;
 const RECONCILE_MS = 300_000;
 const EVENTS_KEPT = 100_000;
 
@@ -18,6 +19,7 @@ export async function keepUp(deps: Deps, directories: VolumeDirectories, signal:
 
 async function upkeep(deps: Deps, directories: VolumeDirectories, signal: AbortSignal): Promise<void> {
   const undeletable = new Set<string>();
+  let nextWork = 0;
   for (let next = 0; !signal.aborted; await sleep(TRASH_MS, signal)) {
     if (performance.now() >= next) {
       await reconcile(deps, directories, signal);
@@ -25,6 +27,10 @@ async function upkeep(deps: Deps, directories: VolumeDirectories, signal: AbortS
       await trimSteps(deps.db);
       undeletable.clear();
       next = performance.now() + RECONCILE_MS;
+    }
+    if (performance.now() >= nextWork) {
+      await clearUpWork(deps, signal);
+      nextWork = performance.now() + WORK_MS;
     }
     await emptyTrash(deps, directories, undeletable, signal);
   }

@@ -1,8 +1,8 @@
+import type { Refusals } from "../../kit/archive/refusals.ts";
 import { CtlError } from "../../kit/errors.ts";
-import { SyscallError, syscallFailure } from "../../kit/linux/libc.ts";
 import { type BytePath, displayPath } from "../../kit/tar/entry.ts";
 
-export function pathNotFound(path: BytePath, cause?: unknown): CtlError {
+function pathNotFound(path: BytePath, cause?: unknown): CtlError {
   return new CtlError("NOT_FOUND", {
     reason: "CONTAINER_PATH_NOT_FOUND",
     what: `find "${displayPath(path)}" in the container`,
@@ -22,7 +22,7 @@ export function refusedPath(path: BytePath, why: string, cause?: unknown): CtlEr
   });
 }
 
-export function readOnlyPath(path: BytePath, isRoot: boolean, cause: unknown): CtlError {
+function readOnlyPath(path: BytePath, isRoot: boolean, cause: unknown): CtlError {
   return new CtlError("PERMISSION_DENIED", {
     reason: "CONTAINER_PATH_READ_ONLY",
     what: `write to "${displayPath(path)}" in the container`,
@@ -32,29 +32,8 @@ export function readOnlyPath(path: BytePath, isRoot: boolean, cause: unknown): C
   });
 }
 
-/** The archive itself is wrong. `why` completes "unpack the archive: ". */
-export function archiveInvalid(why: string, cause?: unknown): CtlError {
+function archiveInvalid(why: string, cause?: unknown): CtlError {
   return new CtlError("INVALID_ARGUMENT", { reason: "ARCHIVE_CORRUPT", what: "unpack the archive", why, cause });
-}
-
-/** The kernel's words as ours; anything else as it is. */
-export function pathFailure(error: unknown, path: BytePath): unknown {
-  if (!(error instanceof SyscallError)) return error;
-  switch (error.errnoName) {
-    case "ENOENT":
-      return pathNotFound(path, error);
-    case "ENOTDIR":
-      return refusedPath(path, "not a directory", error);
-    case "ELOOP":
-      return refusedPath(path, "too many levels of symbolic links, or one that leads out of the container", error);
-    case "ENAMETOOLONG":
-      return refusedPath(path, "file name too long", error);
-    case "ENOSPC":
-    case "EDQUOT":
-      return noSpace(path, error);
-    default:
-      return syscallFailure(error, `use "${displayPath(path)}" in the container`);
-  }
 }
 
 function noSpace(path: BytePath, cause: unknown): CtlError {
@@ -66,3 +45,13 @@ function noSpace(path: BytePath, cause: unknown): CtlError {
     cause,
   });
 }
+
+/** What the shared archive code says of a container's tree. */
+export const containerRefusals: Refusals = {
+  place: "the container",
+  notFound: pathNotFound,
+  refused: refusedPath,
+  readOnly: readOnlyPath,
+  noSpace,
+  invalid: archiveInvalid,
+};

@@ -1,4 +1,3 @@
-import type { Failure } from "../../kit/linux/thread-failure.ts";
 import type { UserMapping } from "../../kit/linux/user-mapping.ts";
 import type { BytePath } from "../../kit/tar/entry.ts";
 import type { OwnerShift } from "../rootfs/overlay.ts";
@@ -79,21 +78,3 @@ export type Part =
   | { readonly kind: "stat"; readonly stat: PathStat }
   | { readonly kind: "data"; readonly bytes: Uint8Array }
   | { readonly kind: "changes"; readonly changes: readonly PathChange[] };
-
-export type ToThread =
-  | { readonly kind: "chunk"; readonly bytes: Uint8Array }
-  | { readonly kind: "end" }
-  /** One more part may come. */
-  | { readonly kind: "more" }
-  /** The source failed or the caller left: let go of everything. */
-  | { readonly kind: "stop" };
-
-export type FromThread =
-  | { readonly kind: "part"; readonly part: Part }
-  /** A chunk was worked off. */
-  | { readonly kind: "consumed" }
-  | { readonly kind: "done" }
-  | { readonly kind: "failed"; readonly failure: Failure };
-
-/** Parts, and chunks, that are on their way at most. */
-export const WINDOW = 8;

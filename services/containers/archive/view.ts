@@ -1,5 +1,6 @@
-import { chownSync, closeSync, constants, mkdirSync, openSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { chownSync, closeSync, constants, mkdirSync, openSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { heldTree, type OpenTree } from "../../kit/archive/tree.ts";
 import { CtlError } from "../../kit/errors.ts";
 import { descriptorPath, type FileCalls } from "../../kit/linux/file-calls.ts";
 import { isErrno, lastErrno, loadLibc, SyscallError } from "../../kit/linux/libc.ts";
@@ -9,13 +10,11 @@ import { parseProcessStat } from "../../kit/linux/process-identity.ts";
 import type { BytePath } from "../../kit/tar/entry.ts";
 import { type OwnerShift, overlayOptions } from "../rootfs/overlay.ts";
 import { mountShifted } from "../rootfs/shifted-layers.ts";
+import { containerRefusals } from "./errors.ts";
 import type { OverlayView, View, ViewMount } from "./jobs.ts";
 
 /** A container's file tree, held open: whatever becomes of the container meanwhile, these mounts stay until it is let go. */
-export interface OpenView extends Disposable {
-  readonly rootFd: number;
-  /** What the kernel puts before the names of what lies in it: "" or the root's own place. */
-  readonly prefix: BytePath;
+export interface OpenView extends OpenTree {
   /** Of an overlay: its container's writable layer. */
   readonly upperFd?: number;
 }
@@ -76,15 +75,7 @@ function cloneMount(path: string): number {
 }
 
 function held(fds: readonly number[]): OpenView {
-  const [rootFd = -1] = fds;
-  const place = readlinkSync(descriptorPath(rootFd), { encoding: "latin1" });
-  return {
-    rootFd,
-    prefix: place === "/" ? "" : place,
-    [Symbol.dispose]: () => {
-      for (const fd of fds) closeSync(fd);
-    },
-  };
+  return heldTree(fds, containerRefusals);
 }
 
 function overlayView(view: OverlayView, calls: FileCalls): OpenView {

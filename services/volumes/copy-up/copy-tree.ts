@@ -30,6 +30,8 @@ interface Copying {
   /** Where a file with several names was copied to first: the names on the way down from the copy's top. */
   readonly firstNames: Map<string, readonly Buffer[]>;
   readonly chunk: Buffer;
+  /** Until a file system refuses: then no file after it is asked for again. */
+  sharesBlocks: boolean;
 }
 
 /** One descriptor of each side is open for each level. */
@@ -42,7 +44,7 @@ const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | con
 
 /**
  * Copies what is in the directory `source` into the empty directory `destination`, and the directory's own owner, mode,
- * times and attributes: with hard links, links, devices, extended attributes, times to the nanosecond and holes.
+ * times and attributes: with hard links, links, devices, extended attributes, times to the nanosecond and holes, by reflinks where that can be.
  * Both are open descriptors. A path is always one name below a descriptor that was opened without following links
  * (`/proc/self/fd/N/name`), so nobody who swaps a directory for a link meanwhile leads us elsewhere.
  *
@@ -56,7 +58,14 @@ export function* copyTree(
   calls: CopySyscalls,
   owner: Owner | undefined,
 ): Generator<void> {
-  const copying = { calls, owner, destination, firstNames: new Map(), chunk: Buffer.allocUnsafe(CHUNK_BYTES) };
+  const copying = {
+    calls,
+    owner,
+    destination,
+    firstNames: new Map(),
+    chunk: Buffer.allocUnsafe(CHUNK_BYTES),
+    sharesBlocks: true,
+  };
   yield* copyDirectory(source, destination, [], copying);
 }
 
@@ -124,21 +133,28 @@ function* copyOther(from: Buffer, to: Buffer, stat: Stat, copying: Copying): Gen
   copyAttributes(from, to, stat, copying);
 }
 
-function* copyFile(from: Buffer, to: Buffer, { calls, chunk }: Copying): Generator<void> {
+function* copyFile(from: Buffer, to: Buffer, copying: Copying): Generator<void> {
   const source = openSync(from, READ_FILE);
   try {
     const destination = openSync(to, NEW_FILE, 0o600);
     try {
-      const { size, blocks } = fstatSync(source);
-      // only a file with fewer blocks than bytes has holes to look for
-      if (blocks * 512 >= size) yield* copyRange(source, destination, 0, size, chunk);
-      else yield* copyAroundHoles(source, destination, size, { calls, chunk });
+      yield* copyContent(source, destination, copying);
     } finally {
       closeSync(destination);
     }
   } finally {
     closeSync(source);
   }
+}
+
+function* copyContent(source: number, destination: number, copying: Copying): Generator<void> {
+  const { size, blocks } = fstatSync(source);
+  if (size === 0) return;
+  copying.sharesBlocks &&= copying.calls.cloneFile(source, destination);
+  if (copying.sharesBlocks) return;
+  // only a file with fewer blocks than bytes has holes to look for
+  if (blocks * 512 >= size) yield* copyRange(source, destination, 0, size, copying.chunk);
+  else yield* copyAroundHoles(source, destination, size, copying);
 }
 
 function* copyAroundHoles(

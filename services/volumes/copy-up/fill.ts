@@ -7,6 +7,7 @@ import { CtlError } from "../../kit/errors.ts";
 import { attribute } from "../../kit/telemetry/attributes.ts";
 import { inSpan } from "../../kit/telemetry/trace.ts";
 import { isPlain } from "../attachment.ts";
+import { lockContent } from "../content/lock.ts";
 import { deleteTree } from "../delete-tree.ts";
 import type { Deps } from "../deps.ts";
 import { driverNamed } from "../drivers/driver.ts";
@@ -15,7 +16,6 @@ import { clearStaged, markStaged, volumeNamed } from "../store.ts";
 import type { Owner, Volume } from "../volume.ts";
 import { below, copyAttributes } from "./copy-tree.ts";
 import { isFillable, isStagingName, stagingName } from "./fillable.ts";
-import { lockFilling } from "./filling-lock.ts";
 import { type TreeWork, workInSlices, workInThread } from "./tree-work.ts";
 
 const CLEANUP_TIMEOUT_MS = 10_000;
@@ -58,7 +58,7 @@ async function takeAttributes(volume: Volume, { source, owner }: Filling, { driv
 }
 
 async function fillAlone(volume: Volume, filling: Filling, deps: Deps, signal: AbortSignal): Promise<boolean> {
-  await using lock = await lockFilling(deps.db, volume.id, signal);
+  await using lock = await lockContent(deps.db, volume.id, signal);
   const current = await volumeNamed(deps.db, deps.node, volume.name);
   if (current?.staged !== undefined) {
     await moveIn(volume, current.staged, deps, lock.signal);

@@ -22,6 +22,8 @@ export interface CopySyscalls {
   setExtendedAttribute(path: Buffer, name: Buffer, value: Buffer): boolean;
   /** False when there is something at the new name already: that stays. */
   renameUnlessTaken(from: Buffer, to: Buffer): boolean;
+  /** The whole of an open file as another one's, sharing its blocks; false where the file systems cannot. */
+  cloneFile(source: number, destination: number): boolean;
   /** Waits, in libuv's pool, until all that the file's file system holds is on the disk. */
   syncFilesystem(file: number): Promise<void>;
 }
@@ -31,6 +33,7 @@ const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_SYMLINK_FOLLOW = 0x400;
 const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
+const FICLONE = 0x4004_9409;
 const RENAME_NOREPLACE = 1;
 const ATTRIBUTE_MAX_BYTES = 64 << 10; // a value's and a list's limit, xattr(7)
 
@@ -40,6 +43,7 @@ export function createCopySyscalls(): CopySyscalls {
   return {
     ...nodeCalls(libc),
     ...holeCalls(libc),
+    ...cloneCall(libc),
     ...attributeCalls(libc),
     syncFilesystem: async (file) => {
       const syncfs = libc.func("int syncfs(int)");
@@ -82,6 +86,21 @@ function holeCalls(libc: LibraryHandle): Pick<CopySyscalls, "nextData" | "nextHo
   return {
     nextData: (file, offset) => unless("ENXIO", "lseek", descriptor(file), lseek(file, offset, SEEK_DATA)),
     nextHole: (file, offset) => checked("lseek", descriptor(file), lseek(file, offset, SEEK_HOLE)),
+  };
+}
+
+/** What FICLONE fails with where it cannot be done, ioctl_ficlone(2): nothing has been changed then. */
+const CANNOT_CLONE = ["EOPNOTSUPP", "ENOTTY", "EXDEV", "EINVAL", "EPERM", "ENOSYS", "ETXTBSY"];
+
+function cloneCall(libc: LibraryHandle): Pick<CopySyscalls, "cloneFile"> {
+  const ioctl = libc.func("int ioctl(int, unsigned long, int)");
+  return {
+    cloneFile: (source, destination) => {
+      if (ioctl(destination, FICLONE, source) === 0) return true;
+      const error = new SyscallError("ioctl", lastErrno(), "FICLONE");
+      if (isErrno(error, ...CANNOT_CLONE)) return false;
+      throw error;
+    },
   };
 }
 

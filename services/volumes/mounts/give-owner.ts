@@ -1,10 +1,13 @@
 import { constants, type Stats } from "node:fs";
 import { open, stat } from "node:fs/promises";
+import { CtlError } from "../../kit/errors.ts";
+import { hostId, type IdRange, type UserMapping } from "../../kit/linux/user-mapping.ts";
 import { isFillable } from "../copy-up/fillable.ts";
 import type { Deps } from "../deps.ts";
 import { driverNamed } from "../drivers/driver.ts";
 import { type Reference, settleCopyUp } from "../store.ts";
 import type { Owner } from "../volume.ts";
+import type { VolumeMount } from "./mount.ts";
 
 /** chown(2) takes it for "as it is". */
 const UNCHANGED = -1;
@@ -22,6 +25,29 @@ export async function giveOwner({ holder, owner, volume, wantsCopyUp }: Referenc
     if (wantsCopyUp) return; // the owner is still to be known to it
   }
   await settleCopyUp(deps.db, holder, volume.id);
+}
+
+/**
+ * An owner is named by the ids that containers know. Throws INVALID_ARGUMENT MOUNT_OWNER_INVALID for one that their user
+ * namespace does not have.
+ */
+export function hostOwner({ owner, target }: VolumeMount, mapping: UserMapping | undefined): Owner | undefined {
+  if (owner === undefined || mapping === undefined) return owner;
+  const on = (ranges: readonly IdRange[], id: number | undefined) => {
+    const found = id === undefined ? undefined : hostId(ranges, id);
+    if (id !== undefined && found === undefined) throw notMapped(target, id);
+    return found;
+  };
+  return { uid: on(mapping.uids, owner.uid), gid: on(mapping.gids, owner.gid) };
+}
+
+function notMapped(target: string, id: number): CtlError {
+  return new CtlError("INVALID_ARGUMENT", {
+    reason: "MOUNT_OWNER_INVALID",
+    what: `give ${target} an owner`,
+    why: `the containers' user namespace has no user or group ${id}`,
+    fix: "choose one of its range (/etc/subuid, /etc/subgid)",
+  });
 }
 
 /** What to say when a volume had content and so kept an owner that is not the one asked for; undefined: nothing. */

@@ -2,6 +2,7 @@ import type { BootContext, RunningService } from "../../kit/boot.ts";
 import type { Settings } from "../../kit/config.ts";
 import { hostRoot } from "../../kit/linux/user-mapping.ts";
 import { userMappingOf, usernsRemapSettings } from "../../kit/userns-remap.ts";
+import { volumeArchives } from "../content/archives.ts";
 import { createCopySyscalls } from "../copy-up/syscalls.ts";
 import type { Deps } from "../deps.ts";
 import { DEFAULT_DRIVER } from "../drivers/driver.ts";
@@ -19,17 +20,24 @@ export async function startVolumes(
   const mapping = await userMappingOf(context.config["userns-remap"]);
   const directories = volumeDirectories(context.config.root, mapping && hostRoot(mapping));
   await makeTopDirectories(directories);
+  const archives = volumeArchives();
   const deps: Deps = {
     db: context.db,
     node: context.nodeId,
+    directories,
+    archives,
     drivers: new Map([[DEFAULT_DRIVER, createLocalDriver(directories)]]),
     calls: createCopySyscalls(),
     newOwner: directories.newOwner,
+    userMapping: mapping,
     log: context.log,
   };
   const upkeep = keepUp(deps, directories, context.signal);
   return {
     services: [volumesService(deps, context.feed)],
-    [Symbol.asyncDispose]: () => upkeep,
+    [Symbol.asyncDispose]: async () => {
+      await archives[Symbol.asyncDispose]();
+      await upkeep;
+    },
   };
 }

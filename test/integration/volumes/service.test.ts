@@ -185,6 +185,7 @@ describe("the volumes service", () => {
         tmpfsOptions: [],
         subpath: "",
         recursive: "",
+        restrictions: [],
       };
       const source = dataDirectory(lab, "data");
       const named = { ...empty, name: "data", driver: "local", source, readOnly: true, needsCopyUp: true };

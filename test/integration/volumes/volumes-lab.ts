@@ -6,6 +6,7 @@ import type { ServiceClient } from "../../../services/kit/grpc/client.ts";
 import { bindUnmount } from "../../../services/kit/linux/mount.ts";
 import { readMountinfo } from "../../../services/kit/linux/mountinfo.ts";
 import { createLog } from "../../../services/kit/telemetry/log.ts";
+import { volumeArchives } from "../../../services/volumes/content/archives.ts";
 import { createCopySyscalls } from "../../../services/volumes/copy-up/syscalls.ts";
 import type { Deps } from "../../../services/volumes/deps.ts";
 import { type VolumeDirectories, volumeDirectories } from "../../../services/volumes/drivers/local/directories.ts";
@@ -27,6 +28,7 @@ export interface VolumesLab extends ServiceInProcess {
 export async function volumesLab(): Promise<VolumesLab> {
   const service = await serviceInProcess({ name: "volumes", settings: volumesSettings, start: startVolumes });
   const directories = volumeDirectories(service.root);
+  const archives = volumeArchives();
   return {
     ...service,
     volumes: service.client(VolumesService),
@@ -34,15 +36,18 @@ export async function volumesLab(): Promise<VolumesLab> {
     deps: {
       db: service.db,
       node: service.node,
+      directories,
+      archives,
       drivers: new Map([["local", createLocalDriver(directories)]]),
       calls: createCopySyscalls(),
       log: createLog("test", "fatal"),
     },
-    directoryNames: async () => (await readdir(directories.top)).filter((name) => name !== ".trash").sort(),
+    directoryNames: async () => (await readdir(directories.top)).filter((name) => !name.startsWith(".")).sort(),
     [Symbol.asyncDispose]: async () => {
       for (const { mountPoint } of await readMountinfo()) {
         if (mountPoint.startsWith(service.root)) await bindUnmount()(mountPoint);
       }
+      await archives[Symbol.asyncDispose]();
       await service[Symbol.asyncDispose]();
     },
   };

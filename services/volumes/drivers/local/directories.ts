@@ -12,6 +12,8 @@ import type { DriverVolume } from "../driver.ts";
 export interface VolumeDirectories {
   readonly top: string;
   readonly trash: string;
+  /** Content that is being made, by the id of the volume that is to have it: a volume appears whole. */
+  readonly incoming: string;
   /** Whom new volumes belong to: the root of containers, where these have user namespaces. Undefined: root. */
   readonly newOwner?: HostOwner | undefined;
 }
@@ -25,7 +27,7 @@ const DATA = "_data";
 
 export function volumeDirectories(root: string, newOwner?: HostOwner): VolumeDirectories {
   const top = join(root, "volumes");
-  return { top, trash: join(top, ".trash"), newOwner };
+  return { top, trash: join(top, ".trash"), incoming: join(top, ".incoming"), newOwner };
 }
 
 export function directoryOf(directories: VolumeDirectories, volume: { readonly name: string }): string {
@@ -40,13 +42,18 @@ export function trashOf(directories: VolumeDirectories, volume: { readonly id: s
   return join(directories.trash, volume.id);
 }
 
+export function incomingOf(directories: VolumeDirectories, volume: { readonly id: string }): string {
+  return join(directories.incoming, volume.id);
+}
+
 export async function makeTopDirectories(directories: VolumeDirectories): Promise<void> {
   await mkdir(directories.top, { recursive: true, mode: 0o701 });
   await mkdir(directories.trash, { recursive: true, mode: 0o700 });
+  await mkdir(directories.incoming, { recursive: true, mode: 0o700 });
 }
 
-/** How a directory came to be there: it was, it is back from the trash, it is new and empty. */
-export type DirectoryOrigin = "there" | "restored" | "made";
+/** How a directory came to be there: it was, it was made beforehand, it is back from the trash, it is new and empty. */
+export type DirectoryOrigin = "there" | "incoming" | "restored" | "made";
 
 /**
  * The volume's directory is there afterwards. What a removal that was rolled back had put into the trash comes back.
@@ -57,16 +64,27 @@ export async function ensureDirectory(
   volume: Pick<DriverVolume, "id" | "name">,
 ): Promise<DirectoryOrigin> {
   if (hasData(await contentsOf(directories, volume))) return "there";
+  if (await moved(incomingOf(directories, volume), directoryOf(directories, volume))) return "incoming";
   if (await moved(trashOf(directories, volume), directoryOf(directories, volume))) return "restored";
+  await makeDirectories(directoryOf(directories, volume), directories);
+  return "made";
+}
+
+/** A directory for the content of a volume to come; answers where its data goes. */
+export async function makeIncoming(directories: VolumeDirectories, volume: { readonly id: string }): Promise<string> {
+  return makeDirectories(incomingOf(directories, volume), directories);
+}
+
+async function makeDirectories(directory: string, { newOwner }: VolumeDirectories): Promise<string> {
+  const data = join(directory, DATA);
   try {
     // a container's user passes through, and reads the names in the volume: Docker's modes
-    await mkdir(directoryOf(directories, volume), { mode: 0o701 }).catch(unlessThere);
-    await mkdir(dataOf(directories, volume), { mode: 0o755 }).catch(unlessThere);
-    const { newOwner } = directories;
-    if (newOwner !== undefined) await chown(dataOf(directories, volume), newOwner.uid, newOwner.gid);
-    return "made";
+    await mkdir(directory, { mode: 0o701 }).catch(unlessThere);
+    await mkdir(data, { mode: 0o755 }).catch(unlessThere);
+    if (newOwner !== undefined) await chown(data, newOwner.uid, newOwner.gid);
+    return data;
   } catch (error) {
-    throw directoryRefused(dataOf(directories, volume), error);
+    throw directoryRefused(data, error);
   }
 }
 
@@ -78,6 +96,11 @@ export async function moveToTrash(directories: VolumeDirectories, volume: Driver
 /** Ids of the volumes in the trash. */
 export async function trashedIds(directories: VolumeDirectories): Promise<string[]> {
   return readdir(directories.trash);
+}
+
+/** Ids of the volumes whose content is being made, or was when somebody was killed. */
+export async function incomingIds(directories: VolumeDirectories): Promise<string[]> {
+  return readdir(directories.incoming);
 }
 
 /** What is in each directory that holds a volume's data. */

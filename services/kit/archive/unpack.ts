@@ -1,4 +1,4 @@
-import { chmodSync, fstatSync, readdirSync } from "node:fs";
+import { chmodSync, chownSync, fstatSync, readdirSync } from "node:fs";
 import {
   type Device,
   descriptorPath,
@@ -7,14 +7,13 @@ import {
   S_IFBLK,
   S_IFCHR,
   S_IFIFO,
-} from "../../kit/linux/file-calls.ts";
-import { isErrno } from "../../kit/linux/libc.ts";
-import { hostId, hostRoot, type UserMapping } from "../../kit/linux/user-mapping.ts";
-import { type BytePath, displayPath, type TarEntry } from "../../kit/tar/entry.ts";
-import type { TarSink } from "../../kit/tar/reader.ts";
-import { archiveInvalid, pathFailure, readOnlyPath, refusedPath } from "./errors.ts";
-import { find } from "./tree.ts";
-import type { OpenView } from "./view.ts";
+} from "../linux/file-calls.ts";
+import { isErrno } from "../linux/libc.ts";
+import { hostId, hostRoot, type UserMapping } from "../linux/user-mapping.ts";
+import { type BytePath, displayPath, type TarEntry } from "../tar/entry.ts";
+import type { TarSink } from "../tar/reader.ts";
+import { pathFailure } from "./refusals.ts";
+import { find, type OpenTree } from "./tree.ts";
 
 const NODE_TYPES = { fifo: S_IFIFO, "character-device": S_IFCHR, "block-device": S_IFBLK } as const;
 const NEW_DIRECTORY_MODE = 0o755;
@@ -22,6 +21,10 @@ const NEW_DIRECTORY_MODE = 0o755;
 export interface UnpackOptions {
   /** A file never replaces a directory, nor the other way round. */
   readonly keepsKinds: boolean;
+  /** What the archive says of the directory itself holds for it; else it stays as it is. */
+  readonly describesTop: boolean;
+  /** Device nodes are made; else refused: whoever may open one has the device. */
+  readonly makesDevices: boolean;
   /** Whom everything that is made belongs to; undefined: whom the archive says. */
   readonly owner: Owner | undefined;
   /** Owners are ids inside of it. */
@@ -39,27 +42,27 @@ interface Place {
 }
 
 /**
- * Unpacks an archive below a directory of a view. Archive and tree are hostile: a directory is opened by its path from the
- * view's root (symlinks are followed, inside), and what is made in it by its one name, which is never followed, so that
- * whoever changes the tree meanwhile leads us nowhere else. Synchronous. Throws INVALID_ARGUMENT ARCHIVE_CORRUPT and
- * CONTAINER_PATH_REFUSED, PERMISSION_DENIED CONTAINER_PATH_READ_ONLY; what was unpacked until then stays.
+ * Unpacks an archive below a directory of a tree. Archive and tree are hostile: a directory is opened by its path from the
+ * tree's root (symlinks are followed, inside), and what is made in it by its one name, which is never followed, so that
+ * whoever changes the tree meanwhile leads us nowhere else. Synchronous. Throws what the tree's refusals make; what was
+ * unpacked until then stays.
  */
 export class Unpacker implements TarSink, Disposable {
-  readonly #view: OpenView;
+  readonly #tree: OpenTree;
   readonly #calls: FileCalls;
   readonly #options: UnpackOptions;
-  /** From the view's root; symlinks are resolved. */
+  /** From the tree's root; symlinks are resolved. */
   readonly #base: BytePath;
   readonly #directoryTimes = new Map<BytePath, TarEntry>();
+  #topTime: TarEntry | undefined;
   #parent: { readonly path: BytePath; readonly fd: number } | undefined;
   #entry: TarEntry | undefined;
   #file: { readonly fd: number; end: number } | undefined;
 
-  /** Throws NOT_FOUND CONTAINER_PATH_NOT_FOUND; INVALID_ARGUMENT CONTAINER_PATH_REFUSED. */
-  constructor(view: OpenView, path: BytePath, options: UnpackOptions, calls: FileCalls) {
-    using found = find(view, path, "follow", calls);
-    if (!found.stat.isDirectory()) throw refusedPath(path, "extraction point is not a directory");
-    this.#view = view;
+  constructor(tree: OpenTree, path: BytePath, options: UnpackOptions, calls: FileCalls) {
+    using found = find(tree, path, "follow", calls);
+    if (!found.stat.isDirectory()) throw tree.refusals.refused(path, "extraction point is not a directory");
+    this.#tree = tree;
     this.#calls = calls;
     this.#options = options;
     this.#base = found.path;
@@ -89,6 +92,16 @@ export class Unpacker implements TarSink, Disposable {
         this.#calls.setTimeAt(fd, name, timeOf(entry));
       });
     }
+    const top = this.#topTime;
+    if (top === undefined) return;
+    this.#guard(() => {
+      const fd = this.#openDirectory(this.#base);
+      try {
+        this.#calls.setTimeAt(fd, ".", timeOf(top));
+      } finally {
+        this.#calls.close(fd);
+      }
+    });
   }
 
   [Symbol.dispose](): void {
@@ -99,8 +112,14 @@ export class Unpacker implements TarSink, Disposable {
   }
 
   #place(entry: TarEntry): void {
-    const path = cleanName(entry.path);
-    if (path === "") return; // the directory itself stays as it is
+    const path = cleanName(entry.path, this.#tree);
+    if (path === "") {
+      if (this.#options.describesTop && entry.kind === "directory") this.#top(entry);
+      return;
+    }
+    if (entry.kind.endsWith("device") && !this.#options.makesDevices) {
+      throw this.#tree.refusals.refused(entry.path, "it is a device");
+    }
     const place = this.#placeOf(path);
     const present = this.#calls.stat(place.fd, place.name);
     const merges = present?.isDirectory() === true && entry.kind === "directory";
@@ -117,8 +136,13 @@ export class Unpacker implements TarSink, Disposable {
   #refuseOtherKind(entry: TarEntry, isDirectory: boolean): void {
     if (!this.#options.keepsKinds || isDirectory === (entry.kind === "directory")) return;
     const [there, given] = isDirectory ? ["directory", "non-directory"] : ["non-directory", "directory"];
-    const names = [`/${this.#below(cleanName(entry.path))}`, `/${cleanName(entry.path)}`].map(displayPath);
-    throw refusedPath(entry.path, `cannot overwrite ${there} "${names[0]}" with ${given} "${names[1]}"`);
+    const names = [`/${this.#below(cleanName(entry.path, this.#tree))}`, `/${cleanName(entry.path, this.#tree)}`].map(
+      displayPath,
+    );
+    throw this.#tree.refusals.refused(
+      entry.path,
+      `cannot overwrite ${there} "${names[0]}" with ${given} "${names[1]}"`,
+    );
   }
 
   #directory(entry: TarEntry, place: Place, path: BytePath, isThere: boolean): void {
@@ -127,17 +151,32 @@ export class Unpacker implements TarSink, Disposable {
     this.#directoryTimes.set(path, entry);
   }
 
+  /** Its time is set at the end, as that of every directory. */
+  #top(entry: TarEntry): void {
+    const fd = this.#openDirectory(this.#base);
+    try {
+      const own = descriptorPath(fd);
+      const { uid, gid } = this.#ownerOf(entry);
+      chownSync(own, uid, gid);
+      chmodSync(own, entry.mode);
+      setXattrs(entry, (name, value) => this.#calls.setXattrAt(`${own}/.`, name, value));
+    } finally {
+      this.#calls.close(fd);
+    }
+    this.#topTime = entry;
+  }
+
   #named(entry: TarEntry, kind: keyof typeof NODE_TYPES | "symlink", place: Place): void {
     if (kind === "symlink") this.#calls.symlink(entry.linkTarget, place.fd, place.name);
-    else this.#calls.makeNode(place.fd, place.name, NODE_TYPES[kind], deviceOf(entry));
+    else this.#calls.makeNode(place.fd, place.name, NODE_TYPES[kind], deviceOf(entry, this.#tree));
     this.#describe(entry, place);
     this.#calls.setTimeAt(place.fd, place.name, timeOf(entry));
   }
 
   #link(entry: TarEntry, place: Place): void {
-    const target = cleanName(entry.linkTarget);
+    const target = cleanName(entry.linkTarget, this.#tree);
     const slash = target.lastIndexOf("/");
-    const from = this.#calls.openInRoot(this.#view.rootFd, this.#below(target.slice(0, Math.max(slash, 0))), "follow");
+    const from = this.#calls.openInRoot(this.#tree.rootFd, this.#below(target.slice(0, Math.max(slash, 0))), "follow");
     try {
       this.#calls.link(from, target.slice(slash + 1), place.fd, place.name);
     } finally {
@@ -165,7 +204,10 @@ export class Unpacker implements TarSink, Disposable {
     if (userMapping === undefined) return inside;
     const [uid, gid] = [hostId(userMapping.uids, inside.uid), hostId(userMapping.gids, inside.gid)];
     if (uid !== undefined && gid !== undefined) return { uid, gid };
-    throw refusedPath(entry.path, `its owner ${inside.uid}:${inside.gid} is none of the container's user namespace`);
+    throw this.#tree.refusals.refused(
+      entry.path,
+      `its owner ${inside.uid}:${inside.gid} is none of the container's user namespace`,
+    );
   }
 
   /** Owner, mode, xattrs, in this order: a chown clears setuid bits and capabilities. */
@@ -216,38 +258,40 @@ export class Unpacker implements TarSink, Disposable {
 
   /** The slash at the end refuses what is no directory. */
   #openDirectory(path: BytePath): number {
-    return this.#calls.openInRoot(this.#view.rootFd, path === "" ? "" : `${path}/`, "follow");
+    return this.#calls.openInRoot(this.#tree.rootFd, path === "" ? "" : `${path}/`, "follow");
   }
 
   #guard(work: () => void): void {
     const path = this.#entry?.path ?? "";
+    const { refusals } = this.#tree;
     try {
       work();
     } catch (error) {
-      if (isErrno(error, "EROFS")) throw readOnlyPath(path, this.#isInRoot(), error);
-      if (isErrno(error, "EEXIST")) throw refusedPath(path, "somebody else makes files there at the same time", error);
-      throw pathFailure(error, path);
+      if (isErrno(error, "EROFS")) throw refusals.readOnly(path, this.#isInRoot(), error);
+      if (isErrno(error, "EEXIST")) {
+        throw refusals.refused(path, "somebody else makes files there at the same time", error);
+      }
+      throw pathFailure(error, path, refusals);
     }
   }
 
   /** Whether what refused is the root itself, and not something mounted in it. */
   #isInRoot(): boolean {
-    using base = find(this.#view, this.#base, "follow", this.#calls);
-    const root = fstatSync(this.#view.rootFd, { bigint: true });
+    using base = find(this.#tree, this.#base, "follow", this.#calls);
+    const root = fstatSync(this.#tree.rootFd, { bigint: true });
     return base.stat.dev === root.dev;
   }
 }
 
 /**
- * An entry's name as one below the directory: "" is that itself. Throws INVALID_ARGUMENT ARCHIVE_CORRUPT for one that
- * climbs above it.
+ * An entry's name as one below the directory: "" is that itself. Refused: one that climbs above it.
  */
-function cleanName(raw: BytePath): BytePath {
+function cleanName(raw: BytePath, { refusals }: OpenTree): BytePath {
   const parts: BytePath[] = [];
   for (const part of raw.split("/")) {
     if (part === "" || part === ".") continue;
     if (part !== "..") parts.push(part);
-    else if (parts.pop() === undefined) throw archiveInvalid(`"${displayPath(raw)}" is outside of the directory`);
+    else if (parts.pop() === undefined) throw refusals.invalid(`"${displayPath(raw)}" is outside of the directory`);
   }
   return parts.join("/");
 }
@@ -291,10 +335,10 @@ function removeTree({ fd, name }: Place, calls: FileCalls): void {
   calls.removeDirectory(fd, name);
 }
 
-function deviceOf({ kind, path, deviceMajor: major, deviceMinor: minor }: TarEntry): Device {
+function deviceOf({ kind, path, deviceMajor: major, deviceMinor: minor }: TarEntry, { refusals }: OpenTree): Device {
   if (kind === "fifo") return NO_DEVICE;
   if (major >= 0 && minor >= 0 && major <= 0xfff && minor <= 0xfffff) return { major, minor };
-  throw archiveInvalid(`the device numbers of "${displayPath(path)}" are out of range`);
+  throw refusals.invalid(`the device numbers of "${displayPath(path)}" are out of range`);
 }
 
 function timeOf({ mtimeSeconds, mtimeNanoseconds }: TarEntry) {

@@ -3,7 +3,7 @@ import { sleep } from "../../kit/deadlines.ts";
 import { CtlError } from "../../kit/errors.ts";
 
 /** Held by one of all replicas; free again when this one dies. */
-export interface FillingLock extends AsyncDisposable {
+export interface ContentLock extends AsyncDisposable {
   /** Aborts with the caller's signal, and when the lock is lost with its database session. */
   readonly signal: AbortSignal;
 }
@@ -11,23 +11,23 @@ export interface FillingLock extends AsyncDisposable {
 const RETRY_MS = 25;
 
 /**
- * Who fills a volume is alone with it. A session of its own, 5 ms: a copy may take longer than a transaction may last
- * (15 s), and than `lock_timeout` lets anybody wait for a lock.
+ * Who makes a volume's content, or reads all of it, is known to live by this lock. A session of its own, 5 ms: a copy
+ * may take longer than a transaction may last (15 s), and than `lock_timeout` lets anybody wait for a lock.
  */
-export async function lockFilling(db: Database, volumeId: string, signal: AbortSignal): Promise<FillingLock> {
+export async function lockContent(db: Database, volumeId: string, signal: AbortSignal): Promise<ContentLock> {
   for (;;) {
-    const lock = await tryLockFilling(db, volumeId, signal);
+    const lock = await tryLockContent(db, volumeId, signal);
     if (lock !== undefined) return lock;
     await sleep(RETRY_MS, signal);
   }
 }
 
-/** Undefined: somebody fills it now. */
-export async function tryLockFilling(
+/** Undefined: somebody works on it now. */
+export async function tryLockContent(
   db: Database,
   volumeId: string,
   signal: AbortSignal,
-): Promise<FillingLock | undefined> {
+): Promise<ContentLock | undefined> {
   const session = await db.session();
   const lost = new AbortController();
   session.on("end", () => lost.abort(lockLost(volumeId)));
@@ -51,7 +51,7 @@ export async function tryLockFilling(
 function lockLost(volumeId: string): CtlError {
   return new CtlError("UNAVAILABLE", {
     reason: "FILLING_LOCK_LOST",
-    what: `fill the volume ${volumeId} from the image`,
+    what: `work on the content of volume ${volumeId}`,
     why: "the database session that held its lock ended",
     fix: "try again",
   });

@@ -8,14 +8,13 @@ import {
   readSync,
   statfsSync,
 } from "node:fs";
-import { descriptorPath, type FileCalls } from "../../kit/linux/file-calls.ts";
-import { containerId, type UserMapping } from "../../kit/linux/user-mapping.ts";
-import type { BytePath, TarEntry, TarEntryKind } from "../../kit/tar/entry.ts";
-import type { SparseSegment } from "../../kit/tar/sparse.ts";
-import { ARCHIVE_END, paddingAfter, tarHead } from "../../kit/tar/writer.ts";
-import { pathFailure, refusedPath } from "./errors.ts";
-import { type Found, holderOf, openChild } from "./tree.ts";
-import type { OpenView } from "./view.ts";
+import { descriptorPath, type FileCalls } from "../linux/file-calls.ts";
+import { containerId, type UserMapping } from "../linux/user-mapping.ts";
+import type { BytePath, TarEntry, TarEntryKind } from "../tar/entry.ts";
+import type { SparseSegment } from "../tar/sparse.ts";
+import { ARCHIVE_END, paddingAfter, tarHead } from "../tar/writer.ts";
+import { pathFailure, type Refusals } from "./refusals.ts";
+import { type Found, holderOf, type OpenTree, openChild } from "./tree.ts";
 
 /** Each level holds a descriptor. */
 const MAX_DEPTH = 2000;
@@ -37,22 +36,30 @@ interface Level {
   readonly names: BytePath[];
 }
 
+export interface PackOptions {
+  readonly times: "seconds" | "nanoseconds";
+  /** What is mounted in the tree comes too, but for the kernel's own file systems, or stays an empty directory. */
+  readonly mounts: "crossed" | "left-out";
+  keepsXattr(name: BytePath): boolean;
+  /** Archives have the ids inside of it. */
+  readonly userMapping: UserMapping | undefined;
+}
+
 /**
- * What was found, and all below it, as a tar whose names begin with `name`: mounts are crossed, the kernel's own file
- * systems stay empty directories, sockets are left out. Each step goes from an open directory to a name in it, so a tree
+ * What was found, and all below it, as a tar whose names begin with `name`; sockets are left out. Each step goes from an open directory to a name in it, so a tree
  * that changes under our hands leads nowhere else.
  */
 export class Packer implements Disposable {
-  readonly #view: OpenView;
+  readonly #tree: OpenTree;
   readonly #calls: FileCalls;
-  readonly #mapping: UserMapping | undefined;
+  readonly #options: PackOptions;
   readonly #levels: Level[] = [];
   /** Where a file with several names was written first. */
   readonly #linked = new Map<string, BytePath>();
 
-  constructor(view: OpenView, mapping: UserMapping | undefined, calls: FileCalls) {
-    this.#view = view;
-    this.#mapping = mapping;
+  constructor(tree: OpenTree, options: PackOptions, calls: FileCalls) {
+    this.#tree = tree;
+    this.#options = options;
     this.#calls = calls;
   }
 
@@ -60,7 +67,7 @@ export class Packer implements Disposable {
     if (found.path === "") {
       yield* this.#directory(this.#calls.openPath(found.fd, "."), found.stat, name, descriptorPath(found.fd, "."));
     } else {
-      const holder = holderOf(this.#view, found, this.#calls);
+      const holder = holderOf(this.#tree, found, this.#calls);
       try {
         yield* this.#entry(holder.fd, holder.name, name);
       } finally {
@@ -80,7 +87,7 @@ export class Packer implements Disposable {
   }
 
   *#entry(directoryFd: number, name: BytePath, path: BytePath): Generator<Uint8Array> {
-    const fd = openChild(directoryFd, name, this.#calls);
+    const fd = openChild(this.#tree, directoryFd, name, this.#calls);
     if (fd === undefined) return; // gone since the directory was read
     const stat = fstatSync(fd, { bigint: true });
     const place = descriptorPath(directoryFd, name);
@@ -99,11 +106,12 @@ export class Packer implements Disposable {
   *#directory(fd: number, stat: BigIntStats, path: BytePath, place: BytePath): Generator<Uint8Array> {
     const above = this.#levels.at(-1);
     this.#levels.push({ fd, dev: stat.dev, path, names: [] });
-    if (this.#levels.length > MAX_DEPTH) throw refusedPath(path, `it nests directories deeper than ${MAX_DEPTH}`);
+    if (this.#levels.length > MAX_DEPTH)
+      throw this.#tree.refusals.refused(path, `it nests directories deeper than ${MAX_DEPTH}`);
     yield tarHead({ ...this.#described("directory", stat, place), path });
-    if (above?.dev !== stat.dev && above !== undefined && isOfKernel(fd)) return;
+    if (above !== undefined && above.dev !== stat.dev && this.#isLeftOut(fd)) return;
     // backwards: names are taken from the end
-    this.#levels.at(-1)?.names.push(...namesIn(fd).sort().reverse());
+    this.#levels.at(-1)?.names.push(...namesIn(fd, this.#tree.refusals).sort().reverse());
   }
 
   *#leaf(fd: number, stat: BigIntStats, path: BytePath, place: BytePath): Generator<Uint8Array> {
@@ -163,28 +171,25 @@ export class Packer implements Disposable {
       kind,
       linkTarget: "",
       mode: Number(stat.mode) & 0o7777,
-      ...ownerInside(stat, this.#mapping),
+      ...ownerInside(stat, this.#options.userMapping),
       size: 0,
-      // whole seconds as Docker writes them: parts of one would double the size of every small entry
-      mtimeSeconds: Number(stat.mtimeNs / 1_000_000_000n) - (stat.mtimeNs < 0n ? 1 : 0),
-      mtimeNanoseconds: 0,
+      ...this.#timeOf(stat),
       deviceMajor: major,
       deviceMinor: minor,
-      xattrs: keptXattrs(this.#calls.listXattrs(place)),
+      xattrs: new Map([...this.#calls.listXattrs(place)].filter(([name]) => this.#options.keepsXattr(name))),
     };
   }
-}
 
-function ownerInside(stat: BigIntStats, mapping: UserMapping | undefined) {
-  const [uid, gid] = [Number(stat.uid), Number(stat.gid)];
-  return mapping === undefined
-    ? { uid, gid }
-    : { uid: containerId(mapping.uids, uid), gid: containerId(mapping.gids, gid) };
-}
+  /** Whole seconds as Docker writes them, unless all is wanted: parts of one double the size of every small entry. */
+  #timeOf({ mtimeNs }: BigIntStats): Pick<TarEntry, "mtimeSeconds" | "mtimeNanoseconds"> {
+    const nanoseconds = ((mtimeNs % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
+    const mtimeNanoseconds = this.#options.times === "nanoseconds" ? Number(nanoseconds) : 0;
+    return { mtimeSeconds: Number((mtimeNs - nanoseconds) / 1_000_000_000n), mtimeNanoseconds };
+  }
 
-/** Capabilities and the user's own; what belongs to this host's file systems and security modules stays here. */
-function keptXattrs(xattrs: Map<BytePath, Buffer>): Map<BytePath, Buffer> {
-  return new Map([...xattrs].filter(([name]) => name === "security.capability" || name.startsWith("user.")));
+  #isLeftOut(mountFd: number): boolean {
+    return this.#options.mounts === "left-out" || isOfKernel(mountFd);
+  }
 }
 
 /** Exactly so many bytes: a file that shrinks meanwhile goes on with zeros, as the header said how long it is. */
@@ -198,11 +203,11 @@ function* contentOf(file: number, offset: number, length: number): Generator<Uin
   }
 }
 
-function namesIn(fd: number): BytePath[] {
+function namesIn(fd: number, refusals: Refusals): BytePath[] {
   try {
     return readdirSync(descriptorPath(fd), { encoding: "latin1" });
   } catch (error) {
-    throw pathFailure(error, "");
+    throw pathFailure(error, "", refusals);
   }
 }
 
@@ -226,4 +231,11 @@ function deviceOf(rdev: bigint): { major: number; minor: number } {
 
 function joined(path: BytePath, name: BytePath): BytePath {
   return path.endsWith("/") ? `${path}${name}` : `${path}/${name}`;
+}
+
+function ownerInside(stat: BigIntStats, mapping: UserMapping | undefined) {
+  const [uid, gid] = [Number(stat.uid), Number(stat.gid)];
+  return mapping === undefined
+    ? { uid, gid }
+    : { uid: containerId(mapping.uids, uid), gid: containerId(mapping.gids, gid) };
 }
