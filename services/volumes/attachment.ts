@@ -1,6 +1,6 @@
 import { within } from "../kit/deadlines.ts";
 import type { Deps } from "./deps.ts";
-import { driverNamed } from "./drivers/driver.ts";
+import { DEFAULT_DRIVER, driverNamed } from "./drivers/driver.ts";
 import { lockUnreferenced, lockVolume } from "./store.ts";
 import { type Volume, volumeVanishes } from "./volume.ts";
 
@@ -59,5 +59,5 @@ export async function detachIdle(
 
 /** Nothing but a directory: nothing to mount. */
 export function isPlain(volume: Volume): boolean {
-  return Object.keys(volume.options).length === 0;
+  return volume.driver === DEFAULT_DRIVER && Object.keys(volume.options).length === 0;
 }

@@ -5,7 +5,7 @@ import { recordEvent } from "../kit/outbox.ts";
 import { createOnHost } from "./attachment.ts";
 import { type Deps, SCHEMA } from "./deps.ts";
 import { DEFAULT_DRIVER, driverNamed } from "./drivers/driver.ts";
-import { adoptVolumes, insertVolumes, keepVolumes } from "./store.ts";
+import { adoptVolumes, deleteVolume, insertVolumes, keepVolumes, lockVolume } from "./store.ts";
 import { randomVolumeName, type StringMap, type Volume, type VolumeName, volumeNotFound } from "./volume.ts";
 
 export interface CreateRequest {
@@ -28,11 +28,27 @@ export async function createVolume(
   deps: Pick<Deps, "db" | "node" | "drivers">,
 ): Promise<Volume> {
   driverNamed(deps.drivers, request.driver ?? DEFAULT_DRIVER).checkOptions(request.options);
-  const volume = await deps.db.transaction(
-    async (tx) => (await insertOne(tx, deps.node, request)) ?? existing(tx, deps.node, request),
-  );
-  await createOnHost(volume, deps);
+  const { volume, isNew } = await deps.db.transaction(async (tx) => {
+    const made = await insertOne(tx, deps.node, request);
+    return { volume: made ?? (await existing(tx, deps.node, request)), isNew: made !== undefined };
+  });
+  try {
+    await createOnHost(volume, deps);
+  } catch (error) {
+    if (isNew) await takeBack(volume, deps);
+    throw error;
+  }
   return volume;
+}
+
+/** Its driver could not make it; who refers to it by now finds that out at its own start. */
+async function takeBack({ id, name, driver }: Volume, { db, node }: Pick<Deps, "db" | "node">): Promise<void> {
+  await db.transaction(async (tx) => {
+    const volume = await lockVolume(tx, node, name);
+    if (volume?.id !== id || volume.holders.length > 0) return;
+    await deleteVolume(tx, id);
+    await recordEvent(tx, SCHEMA, { type: "volume", action: "destroy", subject: name, attributes: { driver } });
+  });
 }
 
 async function insertOne(tx: Db, node: string, request: CreateRequest): Promise<Volume | undefined> {

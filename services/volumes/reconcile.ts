@@ -22,8 +22,9 @@ import { looksAnonymous, type Volume, type VolumeName } from "./volume.ts";
 export async function reconcile(deps: Deps, directories: VolumeDirectories, signal: AbortSignal): Promise<void> {
   // directories first: a volume that comes later has its row before its directory
   const contents = await allContents(directories);
-  const volumes = (await allVolumes(deps.db, deps.node)).filter(({ driver }) => driver === DEFAULT_DRIVER);
-  const names = new Set(volumes.map(({ name }) => name));
+  const all = await allVolumes(deps.db, deps.node);
+  const volumes = all.filter(({ driver }) => driver === DEFAULT_DRIVER);
+  const names = new Set(all.map(({ name }) => name));
   for (const volume of volumes) {
     if (!contents.has(volume.name)) await mending(volume.name, deps, () => mendDirectory(volume, deps, directories));
     if (isCutOff(volume, contents.get(volume.name))) {
@@ -33,7 +34,7 @@ export async function reconcile(deps: Deps, directories: VolumeDirectories, sign
   for (const name of contents.keys()) {
     if (!names.has(name)) await mending(name, deps, () => adoptDirectory(name, deps, directories));
   }
-  await endIdleMounts(volumes, deps);
+  await endIdleMounts(all, deps);
   await clearUpWork(deps, signal);
 }
 

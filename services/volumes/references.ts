@@ -5,7 +5,7 @@ import { attribute } from "../kit/telemetry/attributes.ts";
 import { detachIdle } from "./attachment.ts";
 import { isFillable } from "./copy-up/fillable.ts";
 import { type Deps, SCHEMA } from "./deps.ts";
-import { driverNamed } from "./drivers/driver.ts";
+import { driverNamed, isPluginGone } from "./drivers/driver.ts";
 import type { VolumeMount } from "./mounts/mount.ts";
 import { obtainVolumes } from "./obtain.ts";
 import { discard } from "./remove.ts";
@@ -118,7 +118,7 @@ export async function release(holder: string, anonymous: "keep" | "remove", deps
 }
 
 function mountedIds(dropped: readonly DroppedReference[]): string[] {
-  return dropped.filter(({ hasOptions }) => hasOptions).map(({ volumeId }) => volumeId);
+  return dropped.filter(({ mayBeMounted }) => mayBeMounted).map(({ volumeId }) => volumeId);
 }
 
 async function dropReferences(tx: Db, holder: string, deps: Deps, operation?: string): Promise<DroppedReference[]> {
@@ -139,7 +139,7 @@ async function discardUnlessBusy(tx: Db, volumes: readonly Volume[], deps: Deps)
     try {
       await discard(tx, volume, deps.drivers);
     } catch (error) {
-      if (!isCtlError(error, "FAILED_PRECONDITION")) throw error;
+      if (!isCtlError(error, "FAILED_PRECONDITION") && !isPluginGone(error)) throw error;
       deps.log.warn({ [attribute.volumeName]: volume.name, err: error }, "volume not removed with its container");
     }
   }

@@ -268,8 +268,8 @@ export interface DroppedReference {
   readonly volumeId: string;
   readonly name: string;
   readonly driver: string;
-  /** It has options: it may be mounted. */
-  readonly hasOptions: boolean;
+  /** It is more than a directory. */
+  readonly mayBeMounted: boolean;
 }
 
 /** What the holder gives up: all, or (with an operation) what that one acquired. */
@@ -282,7 +282,7 @@ export async function deleteReferences(
   const { rows } = await db.query<DroppedReference>(
     `delete from mount_references m using volumes v
       where m.holder = $2 and v.id = m.volume_id and v.node = $1 and ($3::text is null or m.acquired_by = $3)
-     returning m.volume_id as "volumeId", v.name, v.driver, v.options <> '{}' as "hasOptions"`,
+     returning m.volume_id as "volumeId", v.name, v.driver, v.options <> '{}' or v.driver <> 'local' as "mayBeMounted"`,
     [node, holder, operation ?? null],
   );
   return rows;

@@ -49,7 +49,7 @@ async function refer(name: string, holder: string, { db, node }: Deps): Promise<
 async function letGo(holder: string, deps: Deps): Promise<void> {
   const dropped = await deleteReferences(deps.db, deps.node, holder);
   await detachIdle(
-    dropped.filter(({ hasOptions }) => hasOptions).map(({ volumeId }) => volumeId),
+    dropped.filter(({ mayBeMounted }) => mayBeMounted).map(({ volumeId }) => volumeId),
     deps,
   );
 }

@@ -1,4 +1,4 @@
-import { CtlError } from "../../kit/errors.ts";
+import { CtlError, isCtlError } from "../../kit/errors.ts";
 import type { StringMap, Volume } from "../volume.ts";
 
 /** What a driver is told of a volume. */
@@ -39,7 +39,8 @@ export interface VolumeDriver {
 /** Docker's word for a volume of this host. */
 export const DEFAULT_DRIVER = "local";
 
-export type Drivers = ReadonlyMap<string, VolumeDriver>;
+/** By name; undefined: no driver can have that name. */
+export type Drivers = { get(name: string): VolumeDriver | undefined };
 
 /** Throws NOT_FOUND VOLUME_DRIVER_NOT_FOUND. */
 export function driverNamed(drivers: Drivers, name: string): VolumeDriver {
@@ -48,7 +49,12 @@ export function driverNamed(drivers: Drivers, name: string): VolumeDriver {
   throw new CtlError("NOT_FOUND", {
     reason: "VOLUME_DRIVER_NOT_FOUND",
     what: `use the volume driver "${name}"`,
-    why: "there is no such driver here",
-    fix: `use ${[...drivers.keys()].join(", ")}`,
+    why: "no driver can have that name",
+    fix: "use local, or the name of a volume plugin",
   });
+}
+
+/** What its plugin would have to do cannot be done now: a container must be able to go all the same. */
+export function isPluginGone(error: unknown): boolean {
+  return isCtlError(error) && ["VOLUME_DRIVER_NOT_FOUND", "VOLUME_PLUGIN_UNREACHABLE"].includes(error.reason);
 }

@@ -5,9 +5,8 @@ import { userMappingOf, usernsRemapSettings } from "../../kit/userns-remap.ts";
 import { volumeArchives } from "../content/archives.ts";
 import { createCopySyscalls } from "../copy-up/syscalls.ts";
 import type { Deps } from "../deps.ts";
-import { DEFAULT_DRIVER } from "../drivers/driver.ts";
+import { createDrivers } from "../drivers/drivers.ts";
 import { makeTopDirectories, volumeDirectories } from "../drivers/local/directories.ts";
-import { createLocalDriver } from "../drivers/local.ts";
 import { volumesService } from "../service.ts";
 import { keepUp } from "../upkeep.ts";
 
@@ -26,7 +25,7 @@ export async function startVolumes(
     node: context.nodeId,
     directories,
     archives,
-    drivers: new Map([[DEFAULT_DRIVER, createLocalDriver(directories)]]),
+    drivers: createDrivers(directories),
     calls: createCopySyscalls(),
     newOwner: directories.newOwner,
     userMapping: mapping,

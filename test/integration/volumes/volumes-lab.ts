@@ -9,8 +9,8 @@ import { createLog } from "../../../services/kit/telemetry/log.ts";
 import { volumeArchives } from "../../../services/volumes/content/archives.ts";
 import { createCopySyscalls } from "../../../services/volumes/copy-up/syscalls.ts";
 import type { Deps } from "../../../services/volumes/deps.ts";
+import { createDrivers } from "../../../services/volumes/drivers/drivers.ts";
 import { type VolumeDirectories, volumeDirectories } from "../../../services/volumes/drivers/local/directories.ts";
-import { createLocalDriver } from "../../../services/volumes/drivers/local.ts";
 import { startVolumes, volumesSettings } from "../../../services/volumes/service/start.ts";
 import { type ServiceInProcess, serviceInProcess } from "../../lab/service.ts";
 
@@ -38,7 +38,7 @@ export async function volumesLab(): Promise<VolumesLab> {
       node: service.node,
       directories,
       archives,
-      drivers: new Map([["local", createLocalDriver(directories)]]),
+      drivers: createDrivers(directories),
       calls: createCopySyscalls(),
       log: createLog("test", "fatal"),
     },
