@@ -24,7 +24,7 @@ export async function secondHost(): Promise<SecondHost> {
   const link = `${name}h`;
   const block = randomInt(0, 64) * 4; // a /30 of 198.51.100.0/24 (RFC 5737) and a /64 of 2001:db8::/32 (RFC 3849)
   const [hostAddress, address] = [`198.51.100.${block + 1}`, `198.51.100.${block + 2}`];
-  const prefix6 = `2001:db8:${randomBytes(2).toString("hex")}`;
+  const prefix6 = `2001:db8:${randomInt(1, 0x10000).toString(16)}`; // as the kernel writes it
   const [hostAddress6, address6] = [`${prefix6}::1`, `${prefix6}::2`];
   await using undo = new AsyncDisposableStack();
   await ip("netns", "add", name);

@@ -48,6 +48,7 @@ describe("ctl's commands", function () {
     );
     expect((await engine.ok("port", "box")).split("\n").sort()).to.deep.equal([
       "53/udp -> 0.0.0.0:18053",
+      "53/udp -> [::]:18053",
       "80/tcp -> 127.0.0.1:18080",
     ]);
     expect(await engine.ok("port", "box", "80")).to.equal("127.0.0.1:18080");
