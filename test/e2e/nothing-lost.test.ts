@@ -123,7 +123,7 @@ describe("nothing is lost", function () {
         await untilLogs(name, "up");
       }
       await using stopped = engine.start("restart", "-t", "60", "stopped");
-      await using restarted = engine.start("restart", "-t", "15", "restarted");
+      await using restarted = engine.start("restart", "-t", "4", "restarted");
       await eventually(async () => (await wanted()) === 2, 10_000);
       await engine.daemon.kill(victim);
       if (victim === "gateway") await engine.daemon.start();

@@ -38,7 +38,7 @@ describe("the networks service killed with SIGKILL", function () {
       const names = Array.from({ length: 12 }, (_, i) => `r${round}-${i}`);
       const busy = Promise.allSettled(
         names.map(async (name, i) => {
-          const brief = { signal: deadline(3_000, "call a service that is killed") };
+          const brief = { signal: deadline(1_000, "call a service that is killed") };
           await replica.networks.acquire(acquireRequest(name, { ports: [{ containerPort: 80 }] }), brief);
           if (i % 3 === 1) await replica.networks.undoAcquire({ holder: holder(name) }, brief);
           if (i % 3 === 2) await replica.networks.release({ holder: name }, brief);
