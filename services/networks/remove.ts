@@ -39,6 +39,8 @@ export async function remove({ ref, force }: RemoveRequest, deps: Deps): Promise
     await recordNetworkEvent(tx, "destroy", network);
   });
   deps.known.forget(found.id);
+  // one who saw the row until now may have asked for sandboxes on it again
+  await deps.pool.drop(found.id);
   // one who wrote the whole table while our transaction was open has written this network's rules again
   if (found.driver === "bridge") await deps.ruleset.removeBridge(bridgeRulesOf(driverNetwork(found)));
   return found.id;
