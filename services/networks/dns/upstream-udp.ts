@@ -11,7 +11,9 @@ interface Waiting {
 interface Line {
   readonly socket: Socket;
   readonly waiting: Map<number, Waiting>;
-  readonly ready: Promise<void>;
+  readonly connected: PromiseWithResolvers<void>;
+  /** Why it is closed. */
+  closed?: Error;
 }
 
 /** Sockets to one resolver: each has a port of its own, so that nobody guesses both port and id of a question. */
@@ -37,7 +39,8 @@ export class UpstreamUdp implements Disposable {
   /** The answer, under the question's own id. Rejects after `timeoutMs`, when the resolver refuses, and when too much waits. */
   async ask(question: Buffer, timeoutMs: number): Promise<Buffer> {
     const line = this.#line();
-    await line.ready;
+    await line.connected.promise;
+    if (line.closed !== undefined) throw line.closed; // meanwhile
     const id = freeId(line.waiting);
     if (id === undefined) throw new Error(`too many questions wait for ${this.#server}`);
     const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
@@ -72,12 +75,9 @@ export class UpstreamUdp implements Disposable {
   #open(): Line {
     const socket = createSocket(isIP(this.#server.split("%")[0] ?? "") === 6 ? "udp6" : "udp4");
     const connected = Promise.withResolvers<void>();
-    const line: Line = { socket, waiting: new Map(), ready: connected.promise };
+    const line: Line = { socket, waiting: new Map(), connected };
     socket.on("message", (answer) => settle(line, answer));
-    socket.on("error", (error) => {
-      connected.reject(error);
-      this.#drop(line, error);
-    });
+    socket.on("error", (error) => this.#drop(line, error));
     socket.connect(this.#port, this.#server, () => connected.resolve());
     connected.promise.catch(() => {}); // who asks hears of it
     this.#lines.push(line);
@@ -115,6 +115,8 @@ function fail({ waiting }: Line, id: number, error: Error): void {
 }
 
 function close(line: Line, error: Error): void {
+  line.closed ??= error;
+  line.connected.reject(error);
   for (const id of [...line.waiting.keys()]) fail(line, id, error);
   try {
     line.socket.close();
