@@ -96,9 +96,13 @@ describe("clone", () => {
   it("killed between its row and its directory is whole: whoever comes first moves the content in", async () => {
     await using lab = await volumesLab();
     const id = "33333333-3333-4333-8333-333333333333";
-    await writeFile(join(await makeIncoming(lab.directories, { id }), "precious"), "");
     const plain = { driver: "local", options: {}, labels: {}, isAnonymous: false };
-    await insertVolumes(lab.db, lab.node, [{ ...plain, id, name: parseVolumeName("copy") }], { name: "uid:0" });
+    {
+      // who makes it holds this until its row is there: else the service's own look would clear it up
+      await using _lock = await lockContent(lab.db, id, deadline(60_000, "work"));
+      await writeFile(join(await makeIncoming(lab.directories, { id }), "precious"), "");
+      await insertVolumes(lab.db, lab.node, [{ ...plain, id, name: parseVolumeName("copy") }], { name: "uid:0" });
+    }
     expect(existsSync(dataDirectory(lab, "copy"))).to.equal(false);
     await mend(lab);
     expect(await readdir(dataDirectory(lab, "copy"))).to.deep.equal(["precious"]);
