@@ -4,7 +4,7 @@
 . "$(dirname -- "$0")/environment.sh"
 
 [ "$(id -u)" = 0 ] || die "it starts container engines: run it as root (sudo npm run differential)"
-sh deploy/scripts/setup.sh lab test differential
+sh deploy/scripts/setup.sh lab test
 sh deploy/scripts/build.sh
 
 unset CTL_ROOT CTL_RUN CTL_INSTANCE CTL_CONFIG CTL_DATABASE_URL OTEL_EXPORTER_OTLP_ENDPOINT

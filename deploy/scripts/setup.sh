@@ -2,8 +2,7 @@
 # Installs what ctl needs on Debian 12, Debian 13 or Ubuntu 24.04: distribution packages, the pinned Node and the npm
 # packages. Safe to run again and after an interruption; says nothing and takes a moment when nothing is missing.
 #
-#   setup.sh [lab] [test] [clients] [differential]      also what the lab registry, the tests, the suite of clients and
-#                                                   the differential test need
+#   setup.sh [lab] [test] [clients]      also what the lab registry, the tests and the suite of clients need
 . "$(dirname -- "$0")/environment.sh"
 
 RUNTIME_PACKAGES="
@@ -28,9 +27,8 @@ TEST_PACKAGES="
   mount:           a run's own /proc, /sys, /etc and /var/tmp
   procps:          ps and pgrep, when a test looks at processes
   docker.io:       Docker's client for our socket, and its daemon to compare with
-"
-DIFFERENTIAL_PACKAGES="
-  iptables:        dockerd needs it for its networks
+  iptables:        a host with rules of its own; dockerd needs it for its networks
+  zstd:            tar reads with it what volume backup writes
 "
 CLIENT_PACKAGES="
   docker-compose:  compose as Debian has it
@@ -69,7 +67,7 @@ main() {
   esac
 }
 
-# missing_packages [lab] [test] [clients] [differential]: names of the wanted ones that are not installed
+# missing_packages [lab] [test] [clients]: names of the wanted ones that are not installed
 missing_packages() {
   wanted=$RUNTIME_PACKAGES
   for group in "$@"; do
@@ -77,7 +75,6 @@ missing_packages() {
       lab) wanted="$wanted $LAB_PACKAGES" ;;
       test) wanted="$wanted $TEST_PACKAGES" ;;
       clients) wanted="$wanted $CLIENT_PACKAGES" ;;
-      differential) wanted="$wanted $DIFFERENTIAL_PACKAGES" ;;
       *) die "setup.sh: unknown group $group" ;;
     esac
   done
