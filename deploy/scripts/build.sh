@@ -49,7 +49,7 @@ else
 fi
 # as the gateway starts the services: small heaps, one arena (gateway/supervisor/replica.ts)
 launcher ctld gateway-main.js 'export MALLOC_ARENA_MAX=${MALLOC_ARENA_MAX:-1}
-' '--max-semi-space-size=1 --always-sparkplug'
+' '--max-semi-space-size=1 --optimize-for-size'
 rm -rf dist/.next
 
 ln -sfn "builds/$now" dist/.current.next

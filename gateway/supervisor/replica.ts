@@ -162,7 +162,7 @@ export class Replica {
 
 /** Small heaps: four services and a gateway share the machine with what people run (measured in bench/memory). */
 const MALLOC_ARENAS = "1"; // glibc would make one for each of the ten threads
-const NODE_FLAGS = ["--max-semi-space-size=1", "--always-sparkplug", "--disable-warning=ExperimentalWarning"];
+const NODE_FLAGS = ["--max-semi-space-size=1", "--optimize-for-size", "--disable-warning=ExperimentalWarning"];
 
 async function end(identity: ProcessIdentity): Promise<void> {
   signalProcess(identity, "SIGTERM");
