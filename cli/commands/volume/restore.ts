@@ -1,4 +1,4 @@
-import { createReadStream } from "node:fs";
+import { createReadStream, openSync } from "node:fs";
 import { RestoreVolumeRequest, VolumesService } from "#proto/ctl/volumes/v1/volumes.ts";
 import { CtlError } from "../../../services/kit/errors.ts";
 import { sendStream } from "../../copy/send-stream.ts";
@@ -20,7 +20,7 @@ export const restoreVolume = command({
   async run({ flags, args: [name = ""] }, { daemon, stdout }) {
     const { input = "-", force, devices: withDevices } = flags;
     if (input === "-" && process.stdin.isTTY) throw inputIsTerminal();
-    const source = input === "-" ? process.stdin : createReadStream(input, { highWaterMark: 256 << 10 });
+    const source = input === "-" ? process.stdin : fileSource(input);
     const call = await daemon.open(VolumesService.restoreVolume);
     const open = { name, force, withDevices, labels: toMap(flags.label) };
     const first = RestoreVolumeRequest.fromPartial({ part: { $case: "open", value: open } });
@@ -31,18 +31,31 @@ export const restoreVolume = command({
   },
 });
 
+/** Opened before the call is: a stream that fails before it is read tells nobody whom we can answer. */
+function fileSource(input: string): AsyncIterable<Uint8Array> {
+  try {
+    return createReadStream("", { fd: openSync(input, "r"), highWaterMark: 256 << 10 });
+  } catch (cause) {
+    throw unreadable(input, cause);
+  }
+}
+
 async function* readable(source: AsyncIterable<Uint8Array>, input: string): AsyncGenerator<Uint8Array> {
   try {
     yield* source;
   } catch (cause) {
-    throw new CtlError("FAILED_PRECONDITION", {
-      reason: "INPUT_UNREADABLE",
-      what: `read ${input}`,
-      why: cause instanceof Error ? cause.message : String(cause),
-      fix: "choose another -i FILE",
-      cause,
-    });
+    throw unreadable(input, cause);
   }
+}
+
+function unreadable(input: string, cause: unknown): CtlError {
+  return new CtlError("FAILED_PRECONDITION", {
+    reason: "INPUT_UNREADABLE",
+    what: `read ${input}`,
+    why: cause instanceof Error ? cause.message : String(cause),
+    fix: "choose another -i FILE",
+    cause,
+  });
 }
 
 function inputIsTerminal(): CtlError {

@@ -43,7 +43,10 @@ function nameOf(owner: Holding | undefined): string {
   return owner === undefined ? "itself" : owner.holderName === "" ? owner.holder.slice(0, 12) : owner.holderName;
 }
 
-function others(listening: readonly { readonly port: number }[]): string {
-  const ports = [...new Set(listening.map(({ port }) => port))].sort((a, b) => a - b);
+const RESOLVER = "127.0.0.11"; // ours, no program's
+
+function others(listening: readonly { readonly address: string; readonly port: number }[]): string {
+  const programs = listening.filter(({ address }) => address !== RESOLVER);
+  const ports = [...new Set(programs.map(({ port }) => port))].sort((a, b) => a - b);
   return ports.length === 0 ? "none" : ports.slice(0, 10).join(", ");
 }

@@ -10,7 +10,7 @@ export function contentFailed(what: string, cause: unknown): unknown {
       reason: "VOLUME_FULL",
       what,
       why: "there is no space left for it",
-      fix: "make space (ctl system df)",
+      fix: "make space (ctl system prune)",
       cause,
     });
   }

@@ -13,7 +13,7 @@ export const volumeRefusals: Refusals = {
       reason: "VOLUME_FULL",
       what: `write "${displayPath(path)}" to the volume`,
       why: "there is no space left for it",
-      fix: "make space (ctl system df)",
+      fix: "make space (ctl system prune)",
       cause,
     }),
   invalid: (why, cause) =>

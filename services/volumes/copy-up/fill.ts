@@ -135,7 +135,7 @@ function fillingFailed({ name }: Volume, cause: unknown): unknown {
       reason: "VOLUME_FULL",
       what,
       why: "there is no space left for it",
-      fix: "make space (ctl system df), or mount the volume with nocopy",
+      fix: "make space (ctl system prune), or mount the volume with nocopy",
       cause,
     });
   }

@@ -3,12 +3,7 @@ import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { zstdCompressSync } from "node:zlib";
 import { expect } from "chai";
-import {
-  CreateVolumeRequest,
-  ListVolumesRequest,
-  RestoreVolumeRequest,
-  type Volume,
-} from "#proto/ctl/volumes/v1/volumes.ts";
+import { CreateVolumeRequest, RestoreVolumeRequest, type Volume } from "#proto/ctl/volumes/v1/volumes.ts";
 import { deadline } from "../../../services/kit/deadlines.ts";
 import { makeIncoming } from "../../../services/volumes/drivers/local/directories.ts";
 import { reconcile } from "../../../services/volumes/reconcile.ts";
@@ -18,12 +13,22 @@ import { rejection } from "../../lab/rejection.ts";
 import { blockDevice, characterDevice, directory, file, hardlink, symlink as link, tar } from "../../lab/tar.ts";
 import { temporaryDirectory } from "../../lab/temporary-directory.ts";
 import { listing, makeRichTree } from "./rich-tree.ts";
-import { call, dataDirectory, holder, type VolumesLab, volumeMount, volumesLab } from "./volumes-lab.ts";
+import {
+  call,
+  createNamed,
+  dataDirectory,
+  holder,
+  names,
+  nothingIsHeld,
+  type VolumesLab,
+  volumeMount,
+  volumesLab,
+} from "./volumes-lab.ts";
 
 describe("backup and restore", () => {
   it("together make a volume that is the same to the last attribute", async () => {
     await using lab = await volumesLab();
-    await create(lab, "data");
+    await createNamed(lab, "data");
     await makeRichTree(dataDirectory(lab, "data"));
     const archive = await backup(lab, "data");
     expect(archive.length).to.be.lessThan(64 << 10); // of 4 MiB with a hole and a byte
@@ -36,7 +41,7 @@ describe("backup and restore", () => {
   it("GNU tar reads a backup, and a restore what GNU tar writes", async () => {
     await using lab = await volumesLab();
     await using host = await temporaryDirectory();
-    await create(lab, "data");
+    await createNamed(lab, "data");
     await makeRichTree(dataDirectory(lab, "data"));
     const path = join(host.path, "backup.tar.zst");
     await writeFile(path, await backup(lab, "data"));
@@ -73,7 +78,7 @@ describe("backup and restore", () => {
 
   it("a reader that leaves ends a backup, and the volume is nobody's again", async () => {
     await using lab = await volumesLab();
-    await create(lab, "data");
+    await createNamed(lab, "data");
     await writeFile(join(dataDirectory(lab, "data"), "large"), incompressible(8 << 20));
     for await (const _ of lab.volumes.backupVolume({ ref: "data", id: "" }, { signal: deadline(30_000, "back up") }))
       break;
@@ -206,18 +211,4 @@ function incompressible(size: number): Uint8Array {
 
 function random(): Buffer {
   return Buffer.from(crypto.getRandomValues(new Uint8Array(65_536)));
-}
-
-async function create(lab: VolumesLab, name: string): Promise<void> {
-  await lab.volumes.createVolume(CreateVolumeRequest.fromPartial({ name }), call());
-}
-
-async function names(lab: VolumesLab): Promise<string[]> {
-  const { volumes } = await lab.volumes.listVolumes(ListVolumesRequest.create(), call());
-  return volumes.map(({ name }) => name);
-}
-
-async function nothingIsHeld(lab: VolumesLab, name: string): Promise<void> {
-  expect((await volumeNamed(lab.db, lab.node, name))?.holders).to.deep.equal([]);
-  expect(await readdir(lab.directories.incoming)).to.deep.equal([]);
 }

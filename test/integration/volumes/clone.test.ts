@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
-import { CloneVolumeRequest, CreateVolumeRequest, ListVolumesRequest } from "#proto/ctl/volumes/v1/volumes.ts";
+import { CloneVolumeRequest, CreateVolumeRequest } from "#proto/ctl/volumes/v1/volumes.ts";
 import { deadline } from "../../../services/kit/deadlines.ts";
 import { lockContent } from "../../../services/volumes/content/lock.ts";
 import { makeIncoming } from "../../../services/volumes/drivers/local/directories.ts";
@@ -12,7 +12,17 @@ import { parseVolumeName } from "../../../services/volumes/volume.ts";
 import { eventually } from "../../lab/eventually.ts";
 import { rejection } from "../../lab/rejection.ts";
 import { listing, makeRichTree } from "./rich-tree.ts";
-import { call, dataDirectory, holder, type VolumesLab, volumeMount, volumesLab } from "./volumes-lab.ts";
+import {
+  call,
+  createNamed,
+  dataDirectory,
+  holder,
+  names,
+  nothingIsHeld,
+  type VolumesLab,
+  volumeMount,
+  volumesLab,
+} from "./volumes-lab.ts";
 
 describe("clone", () => {
   it("makes a new volume with all of another one's content, as it is, and its labels", async () => {
@@ -42,7 +52,7 @@ describe("clone", () => {
 
   it("is refused for a name that is taken and of a volume that is not there, and leaves nothing", async () => {
     await using lab = await volumesLab();
-    for (const name of ["data", "taken"]) await create(lab, name);
+    for (const name of ["data", "taken"]) await createNamed(lab, name);
     expect(await rejection(clone(lab, "data", "taken"))).to.include({ reason: "VOLUME_NAME_IN_USE" });
     expect(await rejection(clone(lab, "none", "copy"))).to.include({ reason: "VOLUME_NOT_FOUND" });
     expect(await rejection(clone(lab, "data", "a/b"))).to.include({ reason: "VOLUME_NAME_INVALID" });
@@ -52,7 +62,7 @@ describe("clone", () => {
 
   it("whose caller goes away is undone, and the other volume can be removed", async () => {
     await using lab = await volumesLab();
-    await create(lab, "data");
+    await createNamed(lab, "data");
     await Promise.all(
       Array.from({ length: 3000 }, (_, index) => writeFile(join(dataDirectory(lab, "data"), `${index}`), "x")),
     );
@@ -78,7 +88,7 @@ describe("clone", () => {
 
   it("killed before its end is cleared up, while one that goes on is left alone", async () => {
     await using lab = await volumesLab();
-    await create(lab, "data");
+    await createNamed(lab, "data");
     const [dead, alive] = ["11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"];
     const volumeId = (await volumeNamed(lab.db, lab.node, "data"))?.id ?? "";
     await using _lock = await lockContent(lab.db, alive, deadline(60_000, "work"));
@@ -114,20 +124,6 @@ describe("clone", () => {
 function clone(lab: VolumesLab, ref: string, name: string, labels = {}) {
   const request = CloneVolumeRequest.fromPartial({ ref, name, labels });
   return lab.volumes.cloneVolume(request, { ...call(), timeoutMs: 60_000, signal: deadline(60_000, "clone") });
-}
-
-async function create(lab: VolumesLab, name: string): Promise<void> {
-  await lab.volumes.createVolume(CreateVolumeRequest.fromPartial({ name }), call());
-}
-
-async function names(lab: VolumesLab): Promise<string[]> {
-  const { volumes } = await lab.volumes.listVolumes(ListVolumesRequest.create(), call());
-  return volumes.map(({ name }) => name);
-}
-
-async function nothingIsHeld(lab: VolumesLab, name: string): Promise<void> {
-  expect((await volumeNamed(lab.db, lab.node, name))?.holders).to.deep.equal([]);
-  expect(await readdir(lab.directories.incoming)).to.deep.equal([]);
 }
 
 async function mend(lab: VolumesLab): Promise<void> {

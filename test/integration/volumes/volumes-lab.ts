@@ -1,6 +1,13 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { MountRequest, MountType, VolumesService } from "#proto/ctl/volumes/v1/volumes.ts";
+import { expect } from "chai";
+import {
+  CreateVolumeRequest,
+  ListVolumesRequest,
+  MountRequest,
+  MountType,
+  VolumesService,
+} from "#proto/ctl/volumes/v1/volumes.ts";
 import { deadline } from "../../../services/kit/deadlines.ts";
 import type { ServiceClient } from "../../../services/kit/grpc/client.ts";
 import { bindUnmount } from "../../../services/kit/linux/mount.ts";
@@ -12,6 +19,7 @@ import type { Deps } from "../../../services/volumes/deps.ts";
 import { createDrivers } from "../../../services/volumes/drivers/drivers.ts";
 import { type VolumeDirectories, volumeDirectories } from "../../../services/volumes/drivers/local/directories.ts";
 import { startVolumes, volumesSettings } from "../../../services/volumes/service/start.ts";
+import { volumeNamed } from "../../../services/volumes/store.ts";
 import { type ServiceInProcess, serviceInProcess } from "../../lab/service.ts";
 
 export type VolumesClient = ServiceClient<typeof VolumesService>;
@@ -72,4 +80,18 @@ export function holder(name: string, operation = `start-${name}`) {
 
 export function dataDirectory(lab: VolumesLab, name: string): string {
   return join(lab.directories.top, name, "_data");
+}
+
+export async function createNamed(lab: VolumesLab, name: string): Promise<void> {
+  await lab.volumes.createVolume(CreateVolumeRequest.fromPartial({ name }), call());
+}
+
+export async function names(lab: VolumesLab): Promise<string[]> {
+  const { volumes } = await lab.volumes.listVolumes(ListVolumesRequest.create(), call());
+  return volumes.map(({ name }) => name);
+}
+
+export async function nothingIsHeld(lab: VolumesLab, name: string): Promise<void> {
+  expect((await volumeNamed(lab.db, lab.node, name))?.holders).to.deep.equal([]);
+  expect(await readdir(lab.directories.incoming)).to.deep.equal([]);
 }

@@ -151,7 +151,7 @@ function directoryRefused(path: string, cause: unknown): unknown {
     reason: "VOLUME_DIRECTORY_REFUSED",
     what: `make the volume's directory ${path}`,
     why: `the host says ${errnoOf(cause)}`,
-    fix: "make space on that disk (ctl system df), or look at the host's log",
+    fix: "make space on that disk (ctl system prune), or look at the host's log",
     cause,
   });
 }
