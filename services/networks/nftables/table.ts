@@ -146,8 +146,8 @@ chain forward {
   oifname @bridges ct status dnat accept
   oifname @unprotected meta nfproto ipv4 accept
   oifname @unprotected6 meta nfproto ipv6 accept
-  oifname @routed ip protocol icmp accept
-  oifname @routed6 meta l4proto ipv6-icmp accept
+  oifname @routed ip protocol 1 accept
+  oifname @routed6 meta l4proto 58 accept
   oifname @routed ip daddr . meta l4proto . th dport @opened accept
   oifname @routed6 ip6 daddr . meta l4proto . th dport @opened6 accept
   oifname @bridges drop
